@@ -1,0 +1,1 @@
+"""How messages travel and are kept: the tape, the broker, turns and actors; knows no market word and no service."""

@@ -1,0 +1,1 @@
+"""The ways a frame travels: in memory, over ZeroMQ."""

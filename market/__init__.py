@@ -1,0 +1,1 @@
+"""What is known: pure values in, values out; knows no process, socket, clock or file."""

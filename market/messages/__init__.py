@@ -1,0 +1,8 @@
+"""The contract: every event, command and query of the deck, one module per speaker."""
+
+from __future__ import annotations
+
+from bus.message import Contract
+from market.messages import analyzer, cache, fetcher, indicators
+
+CONTRACT = Contract.of(fetcher, indicators, cache, analyzer)

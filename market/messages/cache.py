@@ -1,0 +1,146 @@
+"""What the cache says, and what it may be told and asked: snapshots, bars, entries, events, by seq or as of an instant."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from bus.message import Command, Durability, Event, Message, Query
+from market.messages.analyzer import Decision
+from market.messages.fetcher import Quote, Ticker, Timeframe
+from market.messages.indicators import FormingIndicators, Indicators
+
+Limit = Annotated[int, Meta(ge=1, le=5_000)]
+
+
+class CacheCleared(Event, frozen=True):
+    """What was known of the ticker (empty: of every ticker) before this counts as stale; nothing is forgotten on the tape."""
+
+    stream: ClassVar[str] = "cache.cleared"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
+
+    ticker: str = ""
+
+
+class ClearCache(Command, frozen=True):
+    """Make the ticker's snapshot (empty: every snapshot) stale."""
+
+    service: ClassVar[str] = "cache"
+
+    ticker: str = ""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Where a part of a snapshot stands on the tape."""
+
+    seq: int
+    at_us: int
+
+
+class TickerSnapshot(Message, frozen=True):
+    """All that was known of a ticker at ``seq``: the last event on each of its subjects; null where there is none."""
+
+    ticker: Ticker
+    seq: int
+    at_us: int
+    simulated: bool
+    stale: bool
+    age_seconds: float | None
+    quote: Quote | None
+    indicators: Indicators | None
+    forming: FormingIndicators | None
+    decision: Decision | None
+    known: dict[str, Known]
+
+
+class Snapshot(Query[TickerSnapshot], frozen=True):
+    """What is known of a ticker: now, or as it was known at an instant, or at least as far as a seq."""
+
+    service: ClassVar[str] = "cache"
+    reply: ClassVar[type[TickerSnapshot]] = TickerSnapshot
+
+    ticker: str
+    as_of_us: int | None = None
+    at_least_seq: int | None = None
+
+
+class BarSeries(Message, frozen=True):
+    """A ticker's bars in columns as they were known at ``seq``, oldest first; each bar's seq beside it."""
+
+    ticker: Ticker
+    timeframe: Timeframe
+    seq: int
+    simulated: bool
+    forming: bool
+    start_us: tuple[int, ...]
+    open: tuple[float, ...]
+    high: tuple[float, ...]
+    low: tuple[float, ...]
+    close: tuple[float, ...]
+    volume: tuple[float, ...]
+    known_by: tuple[int, ...]
+
+
+class ReadBars(Query[BarSeries], frozen=True):
+    """The last ``limit`` bars of a ticker, now or as they were known at an instant."""
+
+    service: ClassVar[str] = "cache"
+    reply: ClassVar[type[BarSeries]] = BarSeries
+
+    ticker: str
+    timeframe: Timeframe = "1d"
+    limit: Limit = 300
+    as_of_us: int | None = None
+
+
+class CacheEntry(msgspec.Struct, frozen=True):
+    """One tracked series in the cache: what it holds and how old it is."""
+
+    ticker: Ticker
+    simulated: bool
+    stale: bool
+    age_seconds: float | None
+    price: float | None
+    source: str | None
+    bars: dict[Timeframe, int]
+
+
+class CacheState(Message, frozen=True):
+    """The cache as it is now: its position on the tape, its entries, its time to live."""
+
+    seq: int
+    ttl_seconds: float
+    entries: tuple[CacheEntry, ...]
+
+
+class CacheStatus(Query[CacheState], frozen=True):
+    """What the cache holds."""
+
+    service: ClassVar[str] = "cache"
+    reply: ClassVar[type[CacheState]] = CacheState
+
+
+class SeqsFound(Message, frozen=True):
+    """The seqs of the events asked for, oldest first; ``next_seq`` goes on from there, 0 at the end."""
+
+    seqs: tuple[int, ...]
+    seq: int
+    next_seq: int
+
+
+class FindEvents(Query[SeqsFound], frozen=True):
+    """Where the events of a subject (or of a stream, or of all that begins with the text) stand on the tape.
+
+    From ``from_seq`` on, oldest first; with ``newest`` the last ones up to ``as_of_us``, still oldest first.
+    """
+
+    service: ClassVar[str] = "cache"
+    reply: ClassVar[type[SeqsFound]] = SeqsFound
+
+    subject: str = ""
+    from_seq: int = 1
+    limit: Limit = 100
+    newest: bool = False
+    as_of_us: int | None = None

@@ -1,0 +1,256 @@
+"""What the fetcher says, and what it may be told and asked: the collector, the watchlist, quotes, bars, sources, sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from bus.message import Command, Durability, Event, Message, Query
+
+Source = Literal["finnhub", "yahoo", "simulated"]
+Capability = Literal["quote", "bars"]
+Timeframe = Literal["1d", "1h"]
+Reason = Literal[
+    "unknown_symbol",  # the provider answers that there is no such symbol
+    "no_data",  # the provider knows the symbol and has nothing in the window
+    "unauthorized",  # 401: the key is missing or wrong
+    "forbidden",  # 403: this key may not use this capability
+    "rate_limited",  # 429, or our own budget
+    "unreachable",  # no connection, reset, cut, time-out
+    "provider_error",  # 5xx, or a page instead of an answer
+    "invalid",  # an answer that fails validation
+]
+
+Price = Annotated[float, Meta(gt=0)]
+Ticker = Annotated[str, Meta(min_length=1, max_length=24)]
+
+BARS_MAX = 500
+"""Bars in one event; a longer history is several events."""
+
+
+class CollectorStarted(Event, frozen=True):
+    """The collector runs from here on."""
+
+    stream: ClassVar[str] = "collector.started"
+    durability: ClassVar[Durability] = "synced"
+
+    by: str = "command"
+
+
+class CollectorStopped(Event, frozen=True):
+    """The collector rests from here on."""
+
+    stream: ClassVar[str] = "collector.stopped"
+    durability: ClassVar[Durability] = "synced"
+
+    by: str = "command"
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """A ticker that a cycle could not bring, and why."""
+
+    ticker: Ticker
+    reason: str
+
+
+class CycleFinished(Event, frozen=True):
+    """Every ticker due in a cycle was answered or refused: ``brought`` of ``asked``, these missing, because."""
+
+    stream: ClassVar[str] = "collector.cycled"
+
+    started_at_us: int
+    asked: int
+    brought: int
+    missing: tuple[Missing, ...] = ()
+
+
+class WatchlistAdded(Event, frozen=True):
+    """The ticker is tracked from here on."""
+
+    stream: ClassVar[str] = "watchlist.added"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
+    durability: ClassVar[Durability] = "synced"
+
+    ticker: Ticker
+
+
+class WatchlistRemoved(Event, frozen=True):
+    """The ticker is no longer tracked."""
+
+    stream: ClassVar[str] = "watchlist.removed"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
+    durability: ClassVar[Durability] = "synced"
+
+    ticker: Ticker
+
+
+class SourceCalled(Event, frozen=True):
+    """A call to a source is about to be made; said before it, so that a budget survives a crash loop."""
+
+    stream: ClassVar[str] = "source.called"
+    keyed_by: ClassVar[tuple[str, ...]] = ("source", "ticker")
+
+    source: Source
+    capability: Capability | Literal["sessions"]
+    ticker: Ticker
+    timeframe: Timeframe | None = None
+    deadline_us: int = 0
+
+
+class Quote(Event, frozen=True):
+    """The last price of a ticker, with the provider's own time of it."""
+
+    stream: ClassVar[str] = "market.quote"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
+
+    ticker: Ticker
+    price: Price
+    source: Source
+    market_time_us: int
+    open: Price | None = None
+    high: Price | None = None
+    low: Price | None = None
+    previous_close: Price | None = None
+    volume: Annotated[float, Meta(ge=0)] | None = None
+    answer_hash: str = ""
+
+
+class Bars(Event, frozen=True):
+    """1 to 500 bars in columns, oldest first, unadjusted; a later chunk replaces the bars it repeats.
+
+    ``start_us`` of a 1d bar is its session date at 00:00 UTC (a label, not an instant); of a 1h bar the instant it
+    begins. With ``forming`` the last bar is not closed yet. ``splits`` and ``dividends`` are per bar, 1.0 and 0.0
+    where there is none; they are empty where no bar has any.
+    """
+
+    stream: ClassVar[str] = "market.bars"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker", "timeframe")
+
+    ticker: Ticker
+    timeframe: Timeframe
+    source: Source
+    forming: bool
+    start_us: Annotated[tuple[int, ...], Meta(min_length=1, max_length=BARS_MAX)]
+    open: tuple[float, ...]
+    high: tuple[float, ...]
+    low: tuple[float, ...]
+    close: tuple[float, ...]
+    volume: tuple[float, ...]
+    splits: tuple[float, ...] = ()
+    dividends: tuple[float, ...] = ()
+    answer_hash: str = ""
+
+
+class FetchRefused(Event, frozen=True):
+    """A source did not bring what was asked: the class of the failure, and when to try again (0: no sooner than due)."""
+
+    stream: ClassVar[str] = "market.refused"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker", "capability")
+
+    ticker: Ticker
+    capability: Capability
+    source: Source
+    reason: Reason
+    message: str
+    timeframe: Timeframe | None = None
+    retry_at_us: int = 0
+    answer_hash: str = ""
+
+
+class Sessions(Event, frozen=True):
+    """The trading sessions of an exchange, in columns; beyond the table the market state is unknown, never closed."""
+
+    stream: ClassVar[str] = "calendar.sessions"
+    keyed_by: ClassVar[tuple[str, ...]] = ("exchange",)
+
+    exchange: str
+    date: tuple[str, ...]
+    open_us: tuple[int, ...]
+    close_us: tuple[int, ...]
+
+
+class Start(Command, frozen=True):
+    """Let the collector run; one cycle starts at once."""
+
+    service: ClassVar[str] = "fetcher"
+
+
+class Stop(Command, frozen=True):
+    """Let the collector rest."""
+
+    service: ClassVar[str] = "fetcher"
+
+
+class Restart(Command, frozen=True):
+    """Stop and start; one cycle starts at once."""
+
+    service: ClassVar[str] = "fetcher"
+
+
+class AddTicker(Command, frozen=True):
+    """Track a ticker; it is fetched at once, open market or not."""
+
+    service: ClassVar[str] = "fetcher"
+
+    ticker: str
+
+
+class RemoveTicker(Command, frozen=True):
+    """Stop tracking a ticker; the protected ones are refused."""
+
+    service: ClassVar[str] = "fetcher"
+
+    ticker: str
+
+
+class FetchNow(Command, frozen=True):
+    """Fetch a ticker now, in front of the queue; an empty ticker means all tracked ones."""
+
+    service: ClassVar[str] = "fetcher"
+
+    ticker: str = ""
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a source's rate budget still holds in the sliding window."""
+
+    source: Source
+    used: int
+    limit: int
+    window_seconds: float
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """How a source fares: whether it is used, why not, and when it is tried next."""
+
+    source: Source
+    usable: bool
+    reason: str = ""
+    retry_at_us: int = 0
+    last_answer_us: int = 0
+
+
+class CollectorState(Message, frozen=True):
+    """The collector as it is now; times are 0 where there is none."""
+
+    running: bool
+    simulated: bool
+    last_run_us: int
+    next_run_us: int
+    watchlist: tuple[str, ...]
+    protected: tuple[str, ...]
+    market: Literal["open", "closed", "unknown"]
+    next_session_us: int
+    fetching: tuple[str, ...]
+    budgets: tuple[Budget, ...]
+    sources: tuple[SourceState, ...]
+    cycle: CycleFinished | None = None
+
+
+class CollectorStatus(Query[CollectorState], frozen=True):
+    """How the collector fares."""
+
+    service: ClassVar[str] = "fetcher"
+    reply: ClassVar[type[CollectorState]] = CollectorState
