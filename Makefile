@@ -55,7 +55,7 @@ types: $(VENV)/dev ## Check the types (mypy --strict)
 
 .PHONY: layers
 layers: $(VENV)/dev ## Check who imports whom (import-linter)
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
 .PHONY: coverage
 coverage: $(VENV)/dev ## Run the tests and report the branches that none of them takes
