@@ -94,7 +94,7 @@ def bars_of(session: Session, timeframe: Timeframe) -> tuple[BarSpan, ...]:
 
 
 def last_closed_bar(table: Sessions, timeframe: Timeframe, at_us: int) -> BarSpan | None:
-    """The newest bar closed at the instant; None beyond the table or before its first bar closed."""
+    """The newest bar closed at the instant; None beyond the table or before its first close."""
     if not covers(table, at_us):
         return None
     index = bisect_right(table.open_us, at_us) - 1
