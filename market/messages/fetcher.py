@@ -1,4 +1,4 @@
-"""What the fetcher says, and what it may be told and asked: the collector, the watchlist, quotes, bars, sources, sessions."""
+"""What the fetcher says, and what it may be told and asked: collector, watchlist, market, sources."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from bus.message import Command, Durability, Event, Message, Query
 
 Source = Literal["finnhub", "yahoo", "simulated"]
 Capability = Literal["quote", "bars"]
+Caller = Literal["finnhub", "yahoo", "simulated", "calendar"]
+Asked = Literal["quote", "bars", "sessions"]
 Timeframe = Literal["1d", "1h"]
 Reason = Literal[
     "unknown_symbol",  # the provider answers that there is no such symbol
@@ -55,8 +57,20 @@ class Missing(msgspec.Struct, frozen=True):
     reason: str
 
 
+class CycleStarted(Event, frozen=True):
+    """Every tracked ticker is wanted fresh from here on; ``by`` tells why.
+
+    A new ``process`` or a ``start`` by command begins at once, the ``clock`` while the market is
+    open or unknown, ``close`` once after a session, to settle its bars.
+    """
+
+    stream: ClassVar[str] = "collector.cycling"
+
+    by: Literal["process", "start", "clock", "close"]
+
+
 class CycleFinished(Event, frozen=True):
-    """Every ticker due in a cycle was answered or refused: ``brought`` of ``asked``, these missing, because."""
+    """Every ticker due in a cycle was answered or refused: ``brought`` of ``asked``, these missing."""
 
     stream: ClassVar[str] = "collector.cycled"
 
@@ -86,14 +100,27 @@ class WatchlistRemoved(Event, frozen=True):
     ticker: Ticker
 
 
+class FetchRequested(Event, frozen=True):
+    """Somebody wants the ticker fresh now, tracked or not: it goes to the front of the queue."""
+
+    stream: ClassVar[str] = "fetch.requested"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
+
+    ticker: Ticker
+
+
 class SourceCalled(Event, frozen=True):
-    """A call to a source is about to be made; said before it, so that a budget survives a crash loop."""
+    """A call to a source is about to be made; said before it, so that budgets survive crash loops.
+
+    The ``calendar`` is asked for ``sessions`` (its ticker is the exchange) and has no budget. At
+    ``deadline_us`` a call without an answer counts as lost.
+    """
 
     stream: ClassVar[str] = "source.called"
     keyed_by: ClassVar[tuple[str, ...]] = ("source", "ticker")
 
-    source: Source
-    capability: Capability | Literal["sessions"]
+    source: Caller
+    capability: Asked
     ticker: Ticker
     timeframe: Timeframe | None = None
     deadline_us: int = 0
@@ -118,11 +145,17 @@ class Quote(Event, frozen=True):
 
 
 class Bars(Event, frozen=True):
-    """1 to 500 bars in columns, oldest first, unadjusted; a later chunk replaces the bars it repeats.
+    """1 to 500 bars in columns, oldest first; a later chunk replaces the bars it repeats.
 
-    ``start_us`` of a 1d bar is its session date at 00:00 UTC (a label, not an instant); of a 1h bar the instant it
-    begins. With ``forming`` the last bar is not closed yet. ``splits`` and ``dividends`` are per bar, 1.0 and 0.0
-    where there is none; they are empty where no bar has any.
+    ``start_us`` of a 1d bar is its session date at 00:00 UTC (a label, not an instant); of a 1h bar
+    the instant it begins. With ``forming`` the last bar is not closed yet.
+
+    Prices and volumes are as they were traded, adjusted neither for splits nor for dividends.
+    ``splits`` and ``dividends`` are per bar, 1.0 and 0.0 where there is none, and empty where no bar
+    has any. A split of 10.0 at a bar means ten new shares for one from that bar on: whoever compares
+    across it divides the prices before it (not at it) by 10 and multiplies their volumes by 10.
+
+    ``refused_rows`` counts the rows of the answer that failed validation and were left out.
     """
 
     stream: ClassVar[str] = "market.bars"
@@ -141,17 +174,21 @@ class Bars(Event, frozen=True):
     splits: tuple[float, ...] = ()
     dividends: tuple[float, ...] = ()
     answer_hash: str = ""
+    refused_rows: int = 0
 
 
 class FetchRefused(Event, frozen=True):
-    """A source did not bring what was asked: the class of the failure, and when to try again (0: no sooner than due)."""
+    """A source did not bring what was asked: the class of the failure, and when it is tried again.
+
+    ``retry_at_us`` is 0 where it is tried again no sooner than due.
+    """
 
     stream: ClassVar[str] = "market.refused"
     keyed_by: ClassVar[tuple[str, ...]] = ("ticker", "capability")
 
     ticker: Ticker
-    capability: Capability
-    source: Source
+    capability: Asked
+    source: Caller
     reason: Reason
     message: str
     timeframe: Timeframe | None = None
@@ -160,7 +197,10 @@ class FetchRefused(Event, frozen=True):
 
 
 class Sessions(Event, frozen=True):
-    """The trading sessions of an exchange, in columns; beyond the table the market state is unknown, never closed."""
+    """The trading sessions of an exchange, in columns.
+
+    Beyond the table the market state is unknown, never closed.
+    """
 
     stream: ClassVar[str] = "calendar.sessions"
     keyed_by: ClassVar[tuple[str, ...]] = ("exchange",)
