@@ -1,4 +1,4 @@
-"""What the fetcher says, and what it may be told and asked: collector, watchlist, market, sources."""
+"""What the fetcher says, and what it may be told and asked: collector, market, sources."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class CycleStarted(Event, frozen=True):
 
 
 class CycleFinished(Event, frozen=True):
-    """Every ticker due in a cycle was answered or refused: ``brought`` of ``asked``, these missing."""
+    """Every ticker of a cycle was answered or refused: ``brought`` of ``asked``, these missing."""
 
     stream: ClassVar[str] = "collector.cycled"
 
@@ -151,9 +151,10 @@ class Bars(Event, frozen=True):
     the instant it begins. With ``forming`` the last bar is not closed yet.
 
     Prices and volumes are as they were traded, adjusted neither for splits nor for dividends.
-    ``splits`` and ``dividends`` are per bar, 1.0 and 0.0 where there is none, and empty where no bar
-    has any. A split of 10.0 at a bar means ten new shares for one from that bar on: whoever compares
-    across it divides the prices before it (not at it) by 10 and multiplies their volumes by 10.
+    ``splits`` and ``dividends`` are per bar, 1.0 and 0.0 where there is none, and empty where no
+    bar has any. A split of 10.0 at a bar means ten new shares for one from that bar on: whoever
+    compares across it divides the prices before it (not at it) by 10 and multiplies their volumes
+    by 10.
 
     ``refused_rows`` counts the rows of the answer that failed validation and were left out.
     """
