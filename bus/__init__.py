@@ -1,1 +1,4 @@
-"""How messages travel and are kept: the tape, the broker, turns and actors; knows no market word and no service."""
+"""How messages travel and are kept: the tape, the broker, turns and actors.
+
+Knows no market word and no service.
+"""

@@ -1,8 +1,8 @@
 """An actor is a state and pure functions in one printable table; the runtime owns everything else.
 
-The functions know no clock, socket, thread or file: time comes in as an argument, work outside goes out as an
-`Effect`. `Actor.hear` is the one definition of what facts do to a state and what is said because of them; the
-runtime, the test kit and the laws all call it.
+The functions know no clock, socket, thread or file: time comes in as an argument, work outside goes
+out as an `Effect`. `Actor.hear` is the one definition of what facts do to a state and what is said
+because of them; the runtime, the test kit and the laws all call it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ Facts = Sequence[Fact[Any]]
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """Work outside (HTTP, a file, a child process); never stored: after a crash the timer asks again."""
+    """Work outside (HTTP, a file, a child process).
+
+    Never stored: after a crash the timer asks again.
+    """
 
 
 class Need(msgspec.Struct, frozen=True):
-    """An answer that must wait for facts: send ``command``, ask again at each fact, give ``otherwise`` at the deadline.
+    """An answer that must wait for facts.
+
+    Send ``command``, ask again at each fact, give ``otherwise`` at the deadline.
 
     Equal commands go out once, however many askers wait for them.
     """
@@ -37,7 +42,10 @@ class Need(msgspec.Struct, frozen=True):
 
 
 class Refused(Exception):
-    """A command or query said no: nothing was appended. ``code`` is stable, ``remedy`` says what to do."""
+    """A command or query said no: nothing was appended.
+
+    ``code`` is stable, ``remedy`` says what to do.
+    """
 
     def __init__(self, code: str, message: str, remedy: str = "") -> None:
         super().__init__(f"{message}: {remedy}" if remedy else message)
@@ -54,7 +62,10 @@ class Spoken(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """What the timer says and does now, and when it wants to be asked next (microseconds UTC; None: at the next turn)."""
+    """What the timer says and does now, and when it wants to be asked next (microseconds UTC.
+
+    None: at the next turn).
+    """
 
     output: tuple[Event | Effect, ...] = ()
     next_us: int | None = None
@@ -68,7 +79,8 @@ class _Handler(NamedTuple):
 class Actor(Generic[S]):
     """A named table of pure functions over a state ``S``.
 
-    ``initial`` makes the state before the first fact. ``state`` is its class, so that a snapshot can be decoded.
+    ``initial`` makes the state before the first fact. ``state`` is its class, so that a snapshot
+    can be decoded.
     """
 
     def __init__(self, name: str, state: type[S], initial: Callable[[], S] | None = None) -> None:
@@ -92,20 +104,30 @@ class Actor(Generic[S]):
     def react(self, *events: type[Event], batch: bool = False) -> Callable[[F], F]:
         """Register ``(state, fact) -> events``; the state has the fact already.
 
-        With ``batch`` the function takes a sequence; what it says for a fact depends on that fact's subject alone.
+        With ``batch`` the function takes a sequence; what it says for a fact depends on that fact's
+        subject alone.
         """
         return self._register(self.reactions, events, batch)
 
     def decide(self, *commands: type[Command]) -> Callable[[F], F]:
-        """Register ``(state, command, now_us) -> events and effects``; raises `Refused` to say no."""
+        """Register ``(state, command, now_us) -> events and effects``.
+
+        Raises `Refused` to say no.
+        """
         return self._enter(self.decisions, commands)
 
     def answer(self, *queries: type[Query[Any]]) -> Callable[[F], F]:
-        """Register ``(state, query, now_us) -> reply | Need``; changes nothing; raises `Refused` to say no."""
+        """Register ``(state, query, now_us) -> reply | Need``; changes nothing.
+
+        Raises `Refused` to say no.
+        """
         return self._enter(self.answers, queries)
 
     def perform(self, *effects: type[Effect]) -> Callable[[F], F]:
-        """Register ``(effect, ports) -> command to itself | None``; runs in a thread; alone may block or fail."""
+        """Register ``(effect, ports) -> command to itself | None``; runs in a thread.
+
+        Alone may block or fail.
+        """
         return self._enter(self.performers, effects)
 
     def due(self, function: Callable[[S, int], Tick]) -> Callable[[S, int], Tick]:
@@ -154,12 +176,18 @@ class Actor(Generic[S]):
         return self.timer(state, now_us) if self.timer else Tick()
 
     def do(self, effect: Effect, ports: Any) -> Command | None:
-        """Carry out an effect with the ports that the composition root gave; returns a command to itself."""
+        """Carry out an effect with the ports that the composition root gave.
+
+        Returns a command to itself.
+        """
         command: Command | None = self.performers[type(effect)](effect, ports)
         return command
 
     def table(self) -> str:
-        """The whole actor as text: one line per message, in the order of the tape's way through it."""
+        """The whole actor as text.
+
+        One line per message, in the order of the tape's way through it.
+        """
         rows = [
             *((e.stream, "evolve", h.function) for e, h in self.folds.items()),
             *((e.stream, "react", h.function) for e, h in self.reactions.items()),
@@ -220,7 +248,9 @@ class Actor(Generic[S]):
 
         return register
 
-    def _enter(self, table: dict[Any, Callable[..., Any]], kinds: Sequence[type]) -> Callable[[F], F]:
+    def _enter(
+        self, table: dict[Any, Callable[..., Any]], kinds: Sequence[type]
+    ) -> Callable[[F], F]:
         def register(function: F) -> F:
             for kind in kinds:
                 _once(table, kind, self.name)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class BusError(Exception):
-    """Anything the bus refuses; ``code`` is stable, ``message`` is for people, ``remedy`` is what to do."""
+    """Anything the bus refuses.
+
+    ``code`` is stable, ``message`` is for people, ``remedy`` is what to do.
+    """
 
     code = "bus_error"
 

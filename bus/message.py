@@ -1,7 +1,8 @@
 """What travels: events (facts, past tense), commands (imperative), queries and their replies.
 
-A message class is its own contract: an event class names its stream, the fields that make its key and part, its
-version and how durable it must be before it is acknowledged; a command or query class names the service that takes it.
+A message class is its own contract: an event class names its stream, the fields that make its key
+and part, its version and how durable it must be before it is acknowledged; a command or query class
+names the service that takes it.
 """
 
 from __future__ import annotations
@@ -55,14 +56,20 @@ class Query(Message, Generic[R_co], frozen=True):
 
 
 class Done(Message, frozen=True):
-    """A command was carried out: its events end at ``seq`` (or nothing needed to be said since ``seq``)."""
+    """A command was carried out.
+
+    Its events end at ``seq`` (or nothing needed to be said since ``seq``).
+    """
 
     seq: int
     said: int = 0
 
 
 class Fact(msgspec.Struct, Generic[E_co], frozen=True):
-    """An event as the tape keeps it: ``seq`` orders, ``at_us`` (microseconds UTC) never goes back."""
+    """An event as the tape keeps it.
+
+    ``seq`` orders, ``at_us`` (microseconds UTC) never goes back.
+    """
 
     seq: int
     at_us: int
@@ -88,7 +95,10 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Contract:
-    """Every message the deck may speak, found by stream (events) or by class name (commands, queries)."""
+    """Every message the deck may speak, found by stream (events) or by class name (commands.
+
+    Queries).
+    """
 
     def __init__(
         self,
@@ -123,7 +133,7 @@ class Contract:
         elif issubclass(message, Query):
             _add(self.queries, message.__name__, message)
 
-    def request(self, name: str) -> type[Command] | type[Query[Any]]:
+    def request(self, name: str) -> type[Command | Query[Any]]:
         """The command or query class of this name, or `BadMessage`."""
         found = self.commands.get(name) or self.queries.get(name)
         if found is None:
@@ -138,7 +148,10 @@ def _add(table: dict[str, Any], name: str, message: type[Message]) -> None:
 
 
 class ServiceState(msgspec.Struct, frozen=True):
-    """One service as the broker sees it; ``starts`` counts the processes that ever spoke under this name."""
+    """One service as the broker sees it.
+
+    ``starts`` counts the processes that ever spoke under this name.
+    """
 
     name: str
     ready: bool

@@ -1,7 +1,10 @@
-"""A subject names what an event is about: two words for the stream, then a key, then at most one part.
+"""A subject names what an event is about.
 
-``market.bars.NVDA.1d`` is stream ``market.bars``, key ``NVDA``, part ``1d``; where there is no key it is ``-``.
-A key holds no dot, so that a subject splits one way only, and no NUL, which ends the subject on the wire.
+Two words for the stream, then a key, then at most one part.
+
+``market.bars.NVDA.1d`` is stream ``market.bars``, key ``NVDA``, part ``1d``; where there is no key
+it is ``-``. A key holds no dot, so that a subject splits one way only, and no NUL, which ends the
+subject on the wire.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ NO_KEY = "-"
 LENGTH_MAX = 120
 
 _WORD = r"[a-z][a-z0-9_]*"
-_TOKEN = r"[!-\-/-~]+"  # printable ASCII without space and dot
-_GRAMMAR = re.compile(rf"({_WORD}\.{_WORD})\.({_TOKEN})(?:\.({_TOKEN}))?")
+_NAME = r"[!-\-/-~]+"  # printable ASCII without space and dot
+_GRAMMAR = re.compile(rf"({_WORD}\.{_WORD})\.({_NAME})(?:\.({_NAME}))?")
 
 
 class Subject(NamedTuple):

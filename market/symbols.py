@@ -1,4 +1,7 @@
-"""Tickers: one canonical spelling (Yahoo's) for every spelling people type, and the mark of simulated series."""
+"""Tickers: one canonical spelling (Yahoo's) for every spelling people type.
+
+The mark of simulated series.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ PROTECTED = ("SPY", "QQQ")
 """Always tracked, collected first, never removable: every decision is read against them."""
 
 MARK = "~sim"
-"""Ends the key of every simulated series, so that nothing simulated mixes with the real by accident."""
+"""Ends the key of every simulated series.
+
+So that nothing simulated mixes with the real by accident.
+"""
 
 _PLAIN = re.compile(r"[A-Z0-9]{1,5}(?:-[A-Z]{1,2})?")
 _EXTENDED = re.compile(r"\^[A-Z0-9]{1,10}|[A-Z0-9]{2,10}-[A-Z]{3,4}|[A-Z0-9]{1,10}=[XF]")
@@ -26,8 +32,8 @@ class BadTicker(ValueError):
 def canonical(text: str, *, extended: bool = False) -> str:
     """The canonical ticker of any accepted spelling: ``brk.b`` is ``BRK-B``; raises `BadTicker`.
 
-    Without ``extended``: 1 to 5 letters or digits and an optional class suffix. With it also ``BTC-USD``,
-    ``^GSPC``, ``EURUSD=X`` and ``ES=F``.
+    Without ``extended``: 1 to 5 letters or digits and an optional class suffix. With it also
+    ``BTC-USD``, ``^GSPC``, ``EURUSD=X`` and ``ES=F``.
     """
     ticker = text.strip().upper().replace(".", "-").replace("/", "-")
     if _PLAIN.fullmatch(ticker):
@@ -36,7 +42,10 @@ def canonical(text: str, *, extended: bool = False) -> str:
         if extended:
             return ticker
         raise BadTicker(text, "switch on TAPEDECK_FETCHER__EXTENDED_SYMBOLS to track such symbols")
-    raise BadTicker(text, "write 1 to 5 letters or digits, with a class suffix where there is one, like NVDA or BRK-B")
+    raise BadTicker(
+        text,
+        "write 1 to 5 letters or digits, and a class suffix where there is one: NVDA, BRK-B",
+    )
 
 
 def simulated(ticker: str) -> str:

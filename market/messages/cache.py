@@ -1,4 +1,7 @@
-"""What the cache says, and what it may be told and asked: snapshots, bars, entries, events, by seq or as of an instant."""
+"""What the cache says, and what it may be told and asked.
+
+Snapshots, bars, entries, events, by seq or as of an instant.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from bus.message import Command, Durability, Event, Message, Query
+from bus.message import Command, Event, Message, Query
 from market.messages.analyzer import Decision
 from market.messages.fetcher import Quote, Ticker, Timeframe
 from market.messages.indicators import FormingIndicators, Indicators
@@ -16,7 +19,10 @@ Limit = Annotated[int, Meta(ge=1, le=5_000)]
 
 
 class CacheCleared(Event, frozen=True):
-    """What was known of the ticker (empty: of every ticker) before this counts as stale; nothing is forgotten on the tape."""
+    """What was known of the ticker (empty: of every ticker) before this counts as stale.
+
+    Nothing is forgotten on the tape.
+    """
 
     stream: ClassVar[str] = "cache.cleared"
     keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
@@ -40,7 +46,10 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class TickerSnapshot(Message, frozen=True):
-    """All that was known of a ticker at ``seq``: the last event on each of its subjects; null where there is none."""
+    """All that was known of a ticker at ``seq``: the last event on each of its subjects.
+
+    Null where there is none.
+    """
 
     ticker: Ticker
     seq: int
@@ -56,7 +65,10 @@ class TickerSnapshot(Message, frozen=True):
 
 
 class Snapshot(Query[TickerSnapshot], frozen=True):
-    """What is known of a ticker: now, or as it was known at an instant, or at least as far as a seq."""
+    """What is known of a ticker.
+
+    Now, or as it was known at an instant, or at least as far as a seq.
+    """
 
     service: ClassVar[str] = "cache"
     reply: ClassVar[type[TickerSnapshot]] = TickerSnapshot
@@ -67,7 +79,10 @@ class Snapshot(Query[TickerSnapshot], frozen=True):
 
 
 class BarSeries(Message, frozen=True):
-    """A ticker's bars in columns as they were known at ``seq``, oldest first; each bar's seq beside it."""
+    """A ticker's bars in columns as they were known at ``seq``, oldest first.
+
+    Each bar's seq beside it.
+    """
 
     ticker: Ticker
     timeframe: Timeframe
@@ -123,7 +138,10 @@ class CacheStatus(Query[CacheState], frozen=True):
 
 
 class SeqsFound(Message, frozen=True):
-    """The seqs of the events asked for, oldest first; ``next_seq`` goes on from there, 0 at the end."""
+    """The seqs of the events asked for, oldest first.
+
+    ``next_seq`` goes on from there, 0 at the end.
+    """
 
     seqs: tuple[int, ...]
     seq: int
@@ -131,9 +149,12 @@ class SeqsFound(Message, frozen=True):
 
 
 class FindEvents(Query[SeqsFound], frozen=True):
-    """Where the events of a subject (or of a stream, or of all that begins with the text) stand on the tape.
+    """Where the events of a subject (or of a stream.
 
-    From ``from_seq`` on, oldest first; with ``newest`` the last ones up to ``as_of_us``, still oldest first.
+    Or of all that begins with the text) stand on the tape.
+
+    From ``from_seq`` on, oldest first; with ``newest`` the last ones up to ``as_of_us``, still
+    oldest first.
     """
 
     service: ClassVar[str] = "cache"

@@ -1,0 +1,270 @@
+"""A client of the bus: it greets, follows the tape, appends turns, asks and is asked.
+
+Over any link.
+
+Nothing here blocks but `poll`. What is not acknowledged is sent again, in order, until it is: the
+producer's mark makes that safe. The broker may die and come back at any time; the client only sees
+that it takes longer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+import msgspec
+
+from bus.codec import (
+    Append,
+    Appended,
+    AppendRefused,
+    Bye,
+    Draft,
+    Frame,
+    Hello,
+    Record,
+    Reply,
+    Request,
+    Welcome,
+    decode_frame,
+    encode_frame,
+)
+from bus.errors import BadMessage, Fenced, Overloaded
+from bus.follower import Follower
+from bus.message import Durability
+from bus.ports import Clock, Link, TapeReading
+
+HELLO_SECONDS = 1.0
+RESEND_SECONDS = 0.5
+UNACKED_MAX = 4_096
+LIVE_FRAMES_A_POLL = 2_048
+ASKED_MAX = 10_000
+
+
+class Expired(msgspec.Struct, frozen=True):
+    """A request of mine whose deadline passed without an answer."""
+
+    id: int
+
+
+Incoming = Appended | AppendRefused | Request | Reply | Expired
+
+
+@dataclass
+class _Unacked:
+    append: Append
+    sent_seconds: float
+
+
+@dataclass
+class Standing:
+    """What the broker last told: the epoch and mark of this producer.
+
+    None until the first welcome.
+    """
+
+    epoch: int = 0
+    mark: int | None = None
+    at_us: int = 0
+    resends: int = 0
+    welcomed_seconds: float = field(default=float("-inf"))
+
+
+class Client:
+    """One service's way to the bus.
+
+    Owned by one thread (`wake` alone may be called from others).
+    """
+
+    def __init__(
+        self, service: str, link: Link, open_tape: Callable[[], TapeReading], clock: Clock
+    ) -> None:
+        self.service = service
+        self.follower = Follower()
+        self.standing = Standing()
+        self.ready = False
+        self._link = link
+        self._open_tape = open_tape
+        self._tape: TapeReading | None = None
+        self._clock = clock
+        self._ids = count(1)
+        self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
+        self._asked: dict[int, float] = {}
+        self._hello_at_seconds = float("-inf")
+
+    @property
+    def welcome(self) -> bool:
+        """Whether the broker has answered yet."""
+        return self.standing.mark is not None
+
+    @property
+    def in_flight(self) -> int:
+        """Turns sent and not acknowledged."""
+        return len(self._unacked)
+
+    def poll(self, timeout_seconds: float) -> list[Incoming]:
+        """Wait for something to happen, keep the connection alive, and give what came."""
+        self._greet()
+        frames = self._link.receive(min(timeout_seconds, self._patience()))
+        self.follower.offer(self._link.live(LIVE_FRAMES_A_POLL))
+        incoming = [taken for data in frames if (taken := self._take(data)) is not None]
+        self._resend()
+        return incoming + self._expired()
+
+    def facts(self, limit: int) -> list[Record]:
+        """The records that follow the cursor, live or from the tape.
+
+        Empty when there are none now.
+        """
+        if not self.welcome:
+            return []
+        return self.follower.take(self.tape(), limit)
+
+    def tape(self) -> TapeReading:
+        """The tape, opened at the first use (the broker's welcome means that it exists)."""
+        if self._tape is None:
+            self._tape = self._open_tape()
+        return self._tape
+
+    def append(self, drafts: tuple[Draft, ...], mark: int, durability: Durability) -> None:
+        """Send a turn; its `Appended` or `AppendRefused` comes with a later `poll`.
+
+        Raises `Overloaded`.
+        """
+        if len(self._unacked) >= UNACKED_MAX:
+            raise Overloaded(
+                f"{self.service} waits for {UNACKED_MAX} acknowledgements",
+                "poll before appending more",
+            )
+        after = next(reversed(self._unacked), self.standing.mark)
+        if after is None:
+            raise Overloaded(f"{self.service} is not connected yet", "poll until `welcome`")
+        append = Append(self.service, self.standing.epoch, after, mark, durability, drafts)
+        self._unacked[mark] = _Unacked(append, self._clock.elapsed_seconds())
+        self._say(append)
+
+    def request(self, service: str, name: str, body: bytes, within_seconds: float) -> int:
+        """Send a command or query; a `Reply` or `Expired` of this id comes with a later `poll`."""
+        if len(self._asked) >= ASKED_MAX:
+            raise Overloaded(f"{len(self._asked)} requests wait for answers", "ask less at a time")
+        number = next(self._ids)
+        deadline_us = self._clock.now_us() + round(within_seconds * 1_000_000)
+        self._asked[number] = self._clock.elapsed_seconds() + within_seconds
+        self._say(Request(number, service, name, msgspec.Raw(body), deadline_us))
+        return number
+
+    def reply(self, reply: Reply) -> None:
+        """Answer a request that came with `poll`."""
+        self._say(reply)
+
+    def close(self) -> None:
+        """Say good-bye and let go of the link."""
+        if self.welcome:
+            self._say(Bye(self.service, self.standing.epoch))
+            self._link.receive(0.0)
+        self._link.close()
+
+    def wake(self) -> None:
+        """End a waiting `poll` now."""
+        self._link.wake()
+
+    def _greet(self) -> None:
+        now = self._clock.elapsed_seconds()
+        if now >= self._hello_at_seconds:
+            self._hello_at_seconds = now + (HELLO_SECONDS if self.welcome else RESEND_SECONDS / 2)
+            self.greet()
+
+    def greet(self) -> None:
+        """Tell the broker how this service stands, now rather than at the next heartbeat."""
+        epoch = self.standing.epoch
+        self._say(Hello(self.service, epoch, self.follower.cursor, self.ready, os.getpid()))
+
+    def _patience(self) -> float:
+        oldest = next(iter(self._unacked.values()), None)
+        resend_at = oldest.sent_seconds + RESEND_SECONDS if oldest else float("inf")
+        return max(0.0, min(self._hello_at_seconds, resend_at) - self._clock.elapsed_seconds())
+
+    def _take(self, data: bytes) -> Incoming | None:
+        try:
+            frame = decode_frame(data)
+        except BadMessage:
+            self.follower.bad_frames += 1
+            return None
+        match frame:
+            case Welcome():
+                self._welcomed(frame)
+            case Appended():
+                return self._acknowledged(frame)
+            case AppendRefused():
+                return self._refused(frame)
+            case Reply():
+                return frame if self._asked.pop(frame.id, None) is not None else None
+            case Request():
+                return frame
+        return None
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        standing = self.standing
+        if standing.epoch not in (0, welcome.epoch):
+            raise Fenced(
+                f"{self.service} has epoch {standing.epoch}, the bus says {welcome.epoch}",
+                "another process runs under this name: end one of them",
+            )
+        self.follower.told(welcome.tape, welcome.head)
+        standing.epoch = welcome.epoch
+        if standing.mark is None:
+            standing.mark = welcome.mark
+        standing.at_us = welcome.at_us
+        standing.welcomed_seconds = self._clock.elapsed_seconds()
+
+    def _acknowledged(self, ack: Appended) -> Appended | None:
+        if self._unacked.pop(ack.mark, None) is None:
+            return None
+        self.standing.mark = max(ack.mark, self.standing.mark or ack.mark)
+        self.follower.told(self.follower.tape_id, max(ack.last, self.follower.head))
+        return ack
+
+    def _refused(self, refusal: AppendRefused) -> AppendRefused | None:
+        if refusal.code == Fenced.code:
+            raise Fenced(refusal.message, refusal.remedy)
+        if refusal.code in ("gap", "storage_failed"):
+            return None  # it is sent again in order, with what came before it
+        refused = self._unacked.pop(refusal.mark, None)
+        if refused is None:
+            return None
+        self._close_gap(refused.append)
+        return refusal
+
+    def _close_gap(self, refused: Append) -> None:
+        """The turn after a refused one now follows the turn before it.
+
+        All later ones are sent again.
+        """
+        for waiting in self._unacked.values():
+            if waiting.append.after == refused.mark:
+                waiting.append = msgspec.structs.replace(waiting.append, after=refused.after)
+            waiting.sent_seconds = float("-inf")
+
+    def _resend(self) -> None:
+        now = self._clock.elapsed_seconds()
+        oldest = next(iter(self._unacked.values()), None)
+        if oldest is None or now - oldest.sent_seconds < RESEND_SECONDS:
+            return
+        for waiting in self._unacked.values():
+            waiting.sent_seconds = now
+            self.standing.resends += 1
+            if not self._say(waiting.append):
+                break
+
+    def _expired(self) -> list[Incoming]:
+        now = self._clock.elapsed_seconds()
+        late = [number for number, deadline in self._asked.items() if deadline <= now]
+        for number in late:
+            del self._asked[number]
+        return [Expired(number) for number in late]
+
+    def _say(self, frame: Frame) -> bool:
+        return self._link.send(encode_frame(frame))

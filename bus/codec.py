@@ -1,0 +1,325 @@
+"""The wire format. Everything is MessagePack.
+
+A body is a map by field name, whatever the transport.
+
+Live, on the tape socket (SUB; the prefix is the subject), one frame: ``subject NUL [header, body]``
+with header = {"seq", "prev", "at", "by", "heard", "v"}.
+
+``seq`` orders the tape, ``prev`` is the last seq of the same subject (0: none), ``at`` microseconds
+UTC, ``by`` the producer, ``heard`` how far it had heard when it spoke, ``v`` the version of the
+body. A body over 64 KiB is nil and is read from the tape. A heartbeat is a frame of subject
+``bus.heartbeat.-`` with header {"tape", "head", "at", "degraded"} and no body; it is not on the
+tape.
+
+Between a client and the broker (DEALER to ROUTER), one frame: an array that begins with the frame's
+name; the classes below give its fields in order. Frames are numbered by nothing: a lost one is sent
+again, and an append that comes twice is answered twice and kept once, by the producer's ``mark``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from bus.errors import BadMessage, MessageTooLarge
+from bus.message import Command, Contract, Durability, Event, Fact, Message, Query
+
+BODY_BYTES_MAX = 1 << 20
+"""One message."""
+TURN_BYTES_MAX = 8 << 20
+"""All events of one turn: they are one frame and one transaction."""
+TURN_EVENTS_MAX = 2_048
+LIVE_BODY_BYTES_MAX = 64 << 10
+"""A larger body goes live as a header only."""
+
+HEARTBEAT_SUBJECT = "bus.heartbeat.-"
+
+T = TypeVar("T")
+
+
+class Record(NamedTuple):
+    """A row of the tape: an event that is not decoded.
+
+    ``heard`` is its producer's mark when it spoke.
+    """
+
+    seq: int
+    subject: str
+    at_us: int
+    prev: int
+    producer: str
+    heard: int
+    version: int
+    body: bytes
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a live frame says beside the body."""
+
+    seq: int
+    prev: int
+    at: int
+    by: str
+    heard: int
+    v: int
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """Where the tape stands, said each second: a listener that is behind reads the tape."""
+
+    tape: str
+    head: int
+    at: int
+    degraded: str = ""
+
+
+class _Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    pass
+
+
+class Hello(_Frame, frozen=True, tag="hello"):
+    """A client is here (said each heartbeat).
+
+    Epoch 0 asks for a new one, which fences older processes.
+    """
+
+    service: str
+    epoch: int
+    heard: int
+    ready: bool
+    pid: int
+
+
+class Bye(_Frame, frozen=True, tag="bye"):
+    """A service ends; it is absent from here on."""
+
+    service: str
+    epoch: int
+
+
+class Welcome(_Frame, frozen=True, tag="welcome"):
+    """The answer to `Hello`.
+
+    The epoch to speak under, the mark kept for it, and where the tape stands.
+    """
+
+    epoch: int
+    mark: int
+    tape: str
+    head: int
+    at_us: int
+
+
+class Draft(msgspec.Struct, frozen=True, array_like=True):
+    """An event to be appended; with ``expected`` only if that is its subject's last seq."""
+
+    subject: str
+    version: int
+    body: msgspec.Raw
+    expected: int | None = None
+
+
+class Append(_Frame, frozen=True, tag="append"):
+    """One turn: all drafts or none, and the producer's mark moved from ``after`` to ``mark``."""
+
+    producer: str
+    epoch: int
+    after: int
+    mark: int
+    durability: Durability
+    drafts: tuple[Draft, ...]
+
+
+class Appended(_Frame, frozen=True, tag="appended"):
+    """The turn is on the tape.
+
+    First and last are 0 for a repeated turn older than the producer's last one.
+    """
+
+    mark: int
+    first: int
+    last: int
+    at_us: int
+    durability: Durability
+
+
+class AppendRefused(_Frame, frozen=True, tag="refused"):
+    """Nothing of the turn is on the tape.
+
+    ``gap``: an earlier turn is missing, ``actual`` is the mark kept.
+    """
+
+    mark: int
+    code: str
+    message: str
+    remedy: str
+    actual: int
+
+
+class Request(_Frame, frozen=True, tag="request"):
+    """A command or query for a service; ``origin`` is the asker, filled in by the broker."""
+
+    id: int
+    service: str
+    name: str
+    body: msgspec.Raw
+    deadline_us: int
+    origin: bytes = b""
+
+
+class Reply(_Frame, frozen=True, tag="reply"):
+    """The answer to a request; with a ``code`` it is a refusal."""
+
+    id: int
+    origin: bytes
+    body: msgspec.Raw
+    code: str = ""
+    message: str = ""
+    remedy: str = ""
+
+
+Frame = Hello | Bye | Welcome | Append | Appended | AppendRefused | Request | Reply
+
+_NIL_BYTES = msgspec.msgpack.encode(None)
+NIL = msgspec.Raw(_NIL_BYTES)
+
+_encoder = msgspec.msgpack.Encoder()
+_frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+_live: msgspec.msgpack.Decoder[tuple[Header, msgspec.Raw]] = msgspec.msgpack.Decoder(
+    tuple[Header, msgspec.Raw]
+)
+_beat: msgspec.msgpack.Decoder[tuple[Heartbeat, None]] = msgspec.msgpack.Decoder(
+    tuple[Heartbeat, None]
+)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The bytes of a frame between client and broker."""
+    return _encoder.encode(frame)
+
+
+def decode_frame(data: bytes) -> Frame:
+    """The frame, or `BadMessage`."""
+    try:
+        return _frames.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"{len(data)} bytes are no frame of this protocol ({error})") from error
+
+
+def encode_live(record: Record) -> bytes:
+    """The live frame of a record; a large body is left out."""
+    header = Header(
+        record.seq, record.prev, record.at_us, record.producer, record.heard, record.version
+    )
+    body = record.body if len(record.body) <= LIVE_BODY_BYTES_MAX else _NIL_BYTES
+    return record.subject.encode() + b"\0\x92" + _encoder.encode(header) + body
+
+
+def decode_live(data: bytes) -> Record | Heartbeat | None:
+    """The record of a live frame, a heartbeat, or None for a record whose body is only on the tape.
+
+    Raises `BadMessage` for anything else.
+    """
+    try:
+        subject, _, rest = data.partition(b"\0")
+        if subject == _HEARTBEAT_BYTES:
+            return _beat.decode(rest)[0]
+        header, body = _live.decode(rest)
+        if bytes(body) == _NIL_BYTES:
+            return None
+        return Record(
+            seq=header.seq,
+            subject=subject.decode(),
+            at_us=header.at,
+            prev=header.prev,
+            producer=header.by,
+            heard=header.heard,
+            version=header.v,
+            body=bytes(body),
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"{len(data)} bytes are no live frame ({error})") from error
+
+
+def encode_heartbeat(beat: Heartbeat) -> bytes:
+    """The live frame of a heartbeat."""
+    return _HEARTBEAT_BYTES + b"\0" + _encoder.encode((beat, None))
+
+
+def checksum(record: Record) -> int:
+    """CRC-32 over everything in the row, so that a flipped bit anywhere in it is found."""
+    head = "|".join(map(str, record[:-1]))
+    return zlib.crc32(record.body, zlib.crc32(head.encode()))
+
+
+class Codec:
+    """Turns the contract's messages into bodies and back.
+
+    The only place where a type meets bytes.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {}
+
+    def body(self, message: Message) -> bytes:
+        """The body of a message; raises `MessageTooLarge` beyond 1 MiB."""
+        data = _encoder.encode(message)
+        if len(data) > BODY_BYTES_MAX:
+            name = type(message).__name__
+            raise MessageTooLarge(
+                f"{name} has {len(data)} bytes", f"split it: a message holds {BODY_BYTES_MAX} bytes"
+            )
+        return data
+
+    def draft(self, event: Event, expected: int | None = None) -> Draft:
+        """The event ready to be appended."""
+        return Draft(event.subject, event.version, msgspec.Raw(self.body(event)), expected)
+
+    def knows(self, subject: str) -> type[Event] | None:
+        """The event class of a subject's stream, None for a stream outside the contract."""
+        return self._contract.events.get(subject[: subject.find(".", subject.find(".") + 1)])
+
+    def fact(self, record: Record) -> Fact[Any]:
+        """The record as a fact, brought up to the present version; raises `BadMessage`."""
+        kind = self.knows(record.subject)
+        if kind is None:
+            raise BadMessage(f"{record.subject} (seq {record.seq}) is of no stream of this deck")
+        return Fact(record.seq, record.at_us, self._event(kind, record))
+
+    def request(self, name: str, body: bytes | msgspec.Raw) -> Command | Query[Any]:
+        """The command or query of a request; raises `BadMessage`."""
+        return self.decode(self._contract.request(name), body)
+
+    def decode(self, kind: type[T], body: bytes | msgspec.Raw) -> T:
+        """A validated value of the class; raises `BadMessage`."""
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            decoder = self._decoders[kind] = msgspec.msgpack.Decoder(kind)
+        try:
+            value: T = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadMessage(f"{kind.__name__}: {error}") from error
+        return value
+
+    def _event(self, kind: type[Event], record: Record) -> Event:
+        if record.version == kind.version:
+            return self.decode(kind, record.body)
+        if record.version > kind.version:
+            raise BadMessage(
+                f"{record.subject} (seq {record.seq}) has version {record.version}, "
+                f"this deck knows {kind.version}",
+                "run the newer Tapedeck that wrote it",
+            )
+        return self.decode(kind, _encoder.encode(self._upcast(kind, record)))
+
+    def _upcast(self, kind: type[Event], record: Record) -> dict[str, Any]:
+        body = self.decode(dict[str, Any], record.body)
+        for version in range(record.version, kind.version):
+            body = self._contract.upcasters[kind.stream, version](body)
+        return body
+
+
+_HEARTBEAT_BYTES = HEARTBEAT_SUBJECT.encode()

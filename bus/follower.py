@@ -1,0 +1,120 @@
+"""The one way to receive.
+
+A cursor over the tape, fed by live frames where they fit and by the file where they do not.
+
+A frame that follows the cursor is taken as it is. Anything else (a gap, an overflow, a first start,
+a head ahead of the cursor) means: read the tape from the cursor. So a live frame is only ever a
+hint, and losing it costs time alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from bus.codec import Heartbeat, Record, decode_live
+from bus.errors import BadMessage, LogRegressed
+from bus.ports import TapeReading
+
+HELD_RECORDS_MAX = 2_048
+HELD_BYTES_MAX = 16 << 20
+PAGE_RECORDS_MAX = 2_048
+
+
+class Follower:
+    """One integer, the last seq folded, and what is known to lie behind it."""
+
+    def __init__(self, cursor: int = 0) -> None:
+        self.cursor = cursor
+        self.head = cursor
+        self.tape_id = ""
+        self.bad_frames = 0
+        self.gaps = 0
+        self._held: deque[Record] = deque()
+        self._held_bytes = 0
+        self._suspicious = False
+
+    @property
+    def behind(self) -> bool:
+        """Whether the tape is known to go on beyond the cursor."""
+        return self.head > self.cursor
+
+    def told(self, tape_id: str, head: int) -> None:
+        """Somebody who knows says where the tape stands; raises `LogRegressed` for another tape.
+
+        A smaller head than mine may only be older news (two sockets, no order): the tape itself is
+        asked.
+        """
+        if self.tape_id and tape_id != self.tape_id:
+            raise LogRegressed(
+                f"tape {tape_id} lies where tape {self.tape_id} was",
+                "put the former tape back, or restart the deck to go on with this one",
+            )
+        self._suspicious = self._suspicious or head < self.cursor
+        self.tape_id = tape_id
+        self.head = max(self.head, head)
+
+    def offer(self, frames: list[bytes]) -> None:
+        """Live frames as they came, in order.
+
+        What does not fit is dropped and read from the tape later.
+        """
+        for data in frames:
+            try:
+                self._hold(decode_live(data))
+            except BadMessage:
+                self.bad_frames += 1
+
+    def take(self, tape: TapeReading, limit: int) -> list[Record]:
+        """The records that follow the cursor, at most ``limit``; the cursor goes on behind them."""
+        if self._suspicious:
+            self._check(tape.head())
+        records = self._from_held(limit)
+        if not records and self.behind:
+            self._drop_held()
+            records = tape.read(self.cursor, min(limit, PAGE_RECORDS_MAX))
+        if records:
+            self.cursor = records[-1].seq
+            self.head = max(self.head, self.cursor)
+        return records
+
+    def _check(self, head: int) -> None:
+        if head < self.cursor:
+            raise LogRegressed(
+                f"the tape ends at seq {head}, this reader already knows {self.cursor}",
+                "an older copy lies in its place: put the newer one back",
+            )
+        self._suspicious = False
+
+    def _hold(self, frame: Record | Heartbeat | None) -> None:
+        if isinstance(frame, Heartbeat):
+            self.told(frame.tape, frame.head)
+        elif frame is None:
+            self.head = max(self.head, self._held_to() + 1)
+        elif frame.seq > self.cursor:
+            self._keep(frame)
+
+    def _keep(self, record: Record) -> None:
+        self.head = max(self.head, record.seq)
+        full = len(self._held) >= HELD_RECORDS_MAX or self._held_bytes >= HELD_BYTES_MAX
+        if record.seq != self._held_to() + 1 or full:
+            self.gaps += 1
+            return
+        self._held.append(record)
+        self._held_bytes += len(record.body)
+
+    def _held_to(self) -> int:
+        return self._held[-1].seq if self._held else self.cursor
+
+    def _from_held(self, limit: int) -> list[Record]:
+        records: list[Record] = []
+        while self._held and len(records) < limit and self._held[0].seq == self._next(records):
+            records.append(self._held.popleft())
+            self._held_bytes -= len(records[-1].body)
+        return records
+
+    def _next(self, records: list[Record]) -> int:
+        return (records[-1].seq if records else self.cursor) + 1
+
+    def _drop_held(self) -> None:
+        self._held.clear()
+        self._held_bytes = 0

@@ -1,0 +1,63 @@
+"""Locks on the home: one deck a home, one supervisor a service.
+
+Let go by the kernel when the holder dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from bus.errors import AlreadyRunning
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a lock, as written into its file."""
+
+    pid: int
+    name: str
+    where: str
+
+
+def hold(folder: Path, name: str, where: str, patience_seconds: float = 0.0) -> IO[bytes]:
+    """Take the lock ``<folder>/<name>.lock`` and write who holds it.
+
+    Raises `AlreadyRunning` with who does.
+
+    ``patience_seconds`` leaves a predecessor that is ending the time to end. The lock lives as long
+    as the file that is returned is open, here or in the program this process becomes.
+    """
+    file = (folder / f"{name}.lock").open("a+b")
+    deadline = time.monotonic() + patience_seconds
+    while not _try(file):
+        if time.monotonic() >= deadline:
+            raise AlreadyRunning(
+                _holder_of(file, name), "end it first, or set another TAPEDECK_HOME"
+            )
+        time.sleep(0.05)
+    file.truncate(0)
+    file.write(msgspec.json.encode(Holder(os.getpid(), name, where)))
+    file.flush()
+    return file
+
+
+def _try(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder_of(file: IO[bytes], name: str) -> str:
+    file.seek(0)
+    try:
+        holder = msgspec.json.decode(file.read(), type=Holder)
+    except msgspec.DecodeError:
+        return f"{name} is already running"
+    return f"{name} is already running (process {holder.pid}) at {holder.where}"
