@@ -201,9 +201,9 @@ def _spelled(kind: inspect.Type, text: str) -> object:
 
 
 def _secret(kind: type, value: object) -> Secret:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value.strip())
-    raise NotImplementedError
+    if kind is not Secret or not isinstance(value, str):
+        raise TypeError(f"no setting is made of {kind.__name__}")
+    return Secret(value.strip())
 
 
 def _expected(kind: inspect.Type) -> str:
