@@ -62,9 +62,9 @@ class Spoken(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """What the timer says and does now, and when it wants to be asked next (microseconds UTC.
+    """What the timer says and does now, and when it wants to be asked next.
 
-    None: at the next turn).
+    ``next_us`` is in microseconds UTC; None means at the next turn.
     """
 
     output: tuple[Event | Effect, ...] = ()

@@ -1,6 +1,4 @@
-"""A client of the bus: it greets, follows the tape, appends turns, asks and is asked.
-
-Over any link.
+"""A client of the bus: over any link it greets, follows the tape, appends, asks and is asked.
 
 Nothing here blocks but `poll`. What is not acknowledged is sent again, in order, until it is: the
 producer's mark makes that safe. The broker may die and come back at any time; the client only sees

@@ -50,8 +50,8 @@ def address(url: str, run_folder: Path) -> Address:
     if parts.scheme != "tcp" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
         raise AddressRefused(
             f"the bus does not bind {url!r}",
-            "it serves this machine alone: use tcp://127.0.0.1:5550, or leave TAPEDECK_BUS__URL empty "
-            "for ipc, or reach it from elsewhere through nats:// or the HTTP API",
+            "it serves this machine alone: use tcp://127.0.0.1:5550, or leave TAPEDECK_BUS__URL "
+            "empty for ipc, or reach it from elsewhere through nats:// or the HTTP API",
         )
     port = parts.port or 5550
     return Address(*(f"tcp://127.0.0.1:{port + step}" for step in range(3)))
