@@ -78,6 +78,17 @@ def session_on(table: Sessions, day: str) -> Session | None:
     return _session(table, index) if table.date[index : index + 1] == (day,) else None
 
 
+def session_after(table: Sessions, day: str) -> Session | None:
+    """The first session of the table that is dated after the day."""
+    index = bisect_right(table.date, day)
+    return _session(table, index) if index < len(table.date) else None
+
+
+def day_of(start_us: int) -> str:
+    """The date of the 1d bar with this ``start_us``, like ``2026-07-03``."""
+    return date.fromordinal(start_us // DAY_US + _EPOCH_DAY).isoformat()
+
+
 def day_start_us(day: str) -> int:
     """The ``start_us`` of the 1d bar of a date like ``2026-07-03``: midnight UTC, as a label."""
     return (date.fromisoformat(day).toordinal() - _EPOCH_DAY) * DAY_US
@@ -115,8 +126,7 @@ def next_closing_bar(table: Sessions, timeframe: Timeframe, at_us: int) -> BarSp
 def bar_close_us(table: Sessions, timeframe: Timeframe, start_us: int) -> int | None:
     """When the bar with this ``start_us`` closes; None where no bar of the table starts so."""
     if timeframe == "1d":
-        day = date.fromordinal(start_us // DAY_US + _EPOCH_DAY).isoformat()
-        session = session_on(table, day)
+        session = session_on(table, day_of(start_us))
     else:
         session = session_at(table, start_us)
     bars = bars_of(session, timeframe) if session else ()

@@ -16,12 +16,14 @@ from market.sessions import (
     Session,
     bar_close_us,
     bars_of,
+    day_of,
     day_start_us,
     last_closed_bar,
     latest_session,
     market_state,
     next_closing_bar,
     next_session,
+    session_after,
     session_at,
     session_on,
 )
@@ -99,6 +101,18 @@ def test_a_session_is_found_by_its_date_and_a_holiday_has_none() -> None:
     assert session_on(TABLE, "2024-11-29") == FRIDAY
     assert session_on(TABLE, "2024-11-28") is None
     assert session_on(TABLE, "2025-01-01") is None
+
+
+def test_the_session_after_a_day_skips_the_holiday_and_ends_with_the_table() -> None:
+    assert session_after(TABLE, "2024-11-27") == FRIDAY
+    assert session_after(TABLE, "2024-11-28") == FRIDAY
+    assert session_after(TABLE, "2020-01-01") == WEDNESDAY
+    assert session_after(TABLE, "2024-12-02") is None
+
+
+def test_a_day_and_the_start_of_its_bar_name_each_other() -> None:
+    assert day_start_us("2024-11-29") == us("2024-11-29 00:00")
+    assert day_of(us("2024-11-29 00:00")) == "2024-11-29"
 
 
 def test_hourly_bars_start_at_the_open_and_the_last_one_is_short() -> None:

@@ -1,0 +1,81 @@
+"""Evidence is fresh while no newer closed bar can exist, or not for long yet."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.freshness import stale_because
+from market.messages.fetcher import Sessions
+from market.sessions import NO_SESSIONS, Session, day_start_us
+from tests.market.test_sessions import FRIDAY, MONDAY, TABLE, WEDNESDAY, us
+
+MINUTE_US = 60_000_000
+ALLOWED_US = 10 * MINUTE_US
+THANKSGIVING_EVE = day_start_us("2024-11-27")
+
+
+def judge(bar_start_us: int, now: str, heard: str = "2024-11-27 21:01") -> str:
+    return stale_because(TABLE, bar_start_us, us(heard), us(now), ALLOWED_US)
+
+
+@pytest.mark.parametrize(
+    "now", ["2024-11-27 21:30", "2024-11-28 16:00", "2024-11-29 17:59", "2024-11-29 18:10"]
+)
+def test_a_bar_is_fresh_until_the_next_one_closed_and_could_be_brought(now: str) -> None:
+    assert judge(THANKSGIVING_EVE, now) == ""
+
+
+def test_a_bar_is_stale_when_a_newer_one_closed_longer_ago_than_is_allowed() -> None:
+    assert judge(THANKSGIVING_EVE, "2024-11-29 18:11") == (
+        "the bar of 2024-11-29 closed 11 minutes ago and has not come"
+    )
+
+
+def test_the_first_missing_bar_counts_not_the_last() -> None:
+    table = Sessions(
+        exchange="XNYS",
+        date=(*TABLE.date, "2024-12-03"),
+        open_us=(*TABLE.open_us, us("2024-12-03 14:30")),
+        close_us=(*TABLE.close_us, us("2024-12-03 21:00")),
+    )
+    now = us("2024-12-03 20:59")
+    told = stale_because(table, day_start_us(FRIDAY.date), now, now, ALLOWED_US)
+    assert told == "the bar of 2024-12-02 closed 23 hours ago and has not come"
+
+
+def test_news_of_the_ticker_does_not_make_up_for_a_missing_bar() -> None:
+    assert judge(THANKSGIVING_EVE, "2024-11-29 20:00", heard="2024-11-29 20:00") != ""
+
+
+def test_without_a_calendar_the_last_news_counts() -> None:
+    heard = us("2024-11-27 21:00")
+    ages = [10 * MINUTE_US, 10 * MINUTE_US + 1]
+    told = [stale_because(NO_SESSIONS, 0, heard, heard + age, ALLOWED_US) for age in ages]
+    assert told == ["", "nothing came for 10 minutes and the trading calendar is not known"]
+
+
+@pytest.mark.parametrize(
+    ("age_minutes", "words"),
+    [(1, "1 minute"), (119, "119 minutes"), (120, "2 hours"), (2879, "47 hours"), (2880, "2 days")],
+)
+def test_the_age_is_told_in_a_unit_to_grasp(age_minutes: int, words: str) -> None:
+    told = stale_because(NO_SESSIONS, 0, 0, age_minutes * MINUTE_US, 0)
+    assert told == f"nothing came for {words} and the trading calendar is not known"
+
+
+@given(
+    bar=st.sampled_from([WEDNESDAY, FRIDAY, MONDAY]),
+    now_us=st.integers(WEDNESDAY.open_us, MONDAY.close_us),
+    later_us=st.integers(0, 10**12),
+)
+def test_what_is_stale_stays_stale_until_something_comes(
+    bar: Session, now_us: int, later_us: int
+) -> None:
+    start_us = day_start_us(bar.date)
+    now, later = (
+        stale_because(TABLE, start_us, 0, min(at, MONDAY.close_us), ALLOWED_US)
+        for at in (now_us, now_us + later_us)
+    )
+    assert later != "" or now == ""
