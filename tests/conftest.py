@@ -1,10 +1,12 @@
 """What every test starts from: no settings of the machine's owner, and no stopwatch."""
 
 import os
-from pathlib import Path
 
 import hypothesis
 import pytest
+
+# A broken law shows both values, like a broken assertion in a test's own file.
+pytest.register_assert_rewrite("bus.laws", "bus.testing")
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -16,12 +18,3 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(("TAPEDECK_", "FINNHUB_")) and name != "TAPEDECK_SHARED_DATA":
             del os.environ[name]
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real series and recorded answers, where somebody has it."""
-    folder = os.environ.get("TAPEDECK_SHARED_DATA")
-    if not folder:
-        pytest.skip("TAPEDECK_SHARED_DATA names no folder of recorded data")
-    return Path(folder)
