@@ -56,6 +56,15 @@ def test_without_a_calendar_the_last_news_counts() -> None:
     assert told == ["", "nothing came for 10 minutes and the trading calendar is not known"]
 
 
+def test_beyond_the_calendar_the_last_news_counts() -> None:
+    monday = day_start_us(MONDAY.date)
+    closed = stale_because(TABLE, monday, MONDAY.close_us, MONDAY.close_us, ALLOWED_US)
+    later = MONDAY.close_us + ALLOWED_US + 1
+    assert closed == ""
+    assert stale_because(TABLE, monday, later, later, ALLOWED_US) == ""
+    assert stale_because(TABLE, monday, MONDAY.close_us, later, ALLOWED_US) != ""
+
+
 @pytest.mark.parametrize(
     ("age_minutes", "words"),
     [(1, "1 minute"), (119, "119 minutes"), (120, "2 hours"), (2879, "47 hours"), (2880, "2 days")],
