@@ -31,12 +31,13 @@ class Effect(msgspec.Struct, frozen=True):
 class Need(msgspec.Struct, frozen=True):
     """An answer that must wait for facts.
 
-    Send ``command``, ask again at each fact, give ``otherwise`` at the deadline.
+    Send ``command`` (None: the facts come by themselves), ask again at each fact, give
+    ``otherwise`` at the deadline.
 
     Equal commands go out once, however many askers wait for them.
     """
 
-    command: Command
+    command: Command | None
     within_seconds: float
     otherwise: Message
 

@@ -22,7 +22,7 @@ import structlog
 from bus.actor import Actor, Need, Refused, Spoken, spoken
 from bus.client import Client, Expired, Incoming
 from bus.codec import NIL, Appended, AppendRefused, Codec, Draft, Record, Reply, Request
-from bus.errors import BusError, Overloaded
+from bus.errors import BusError, LogRegressed, Overloaded
 from bus.message import Command, DeadLetter, Done, Event, Fact, Message, Query
 from bus.ports import Clock, Saver
 from bus.workers import Workers
@@ -167,6 +167,11 @@ class Runtime(Generic[S]):
     def _begin(self) -> None:
         follower, standing = self._client.follower, self._client.standing
         self._state, position = self._saver.restore(follower.tape_id)
+        if position > follower.head:
+            raise LogRegressed(
+                f"the tape ends at seq {follower.head}, {self.actor.name} already knows {position}",
+                "an older copy lies in its place: put the newer one back",
+            )
         follower.cursor = self.heard = position
         self._silent_to = max(position, standing.mark or 0)
 
@@ -369,9 +374,9 @@ class Runtime(Generic[S]):
         self._waiting.append(waiting)
 
     def _send_need(self, need: Need) -> None:
-        if need.command in self._needs.values():
-            return
         command = need.command
+        if command is None or command in self._needs.values():
+            return
         number = self._client.request(
             command.service, type(command).__name__, self._codec.body(command), need.within_seconds
         )

@@ -130,7 +130,7 @@ class Deck(Generic[S]):
             asked.reply = answer
             return
         asked_for = [other.need.command for other in self.waiting if other.need]
-        if asked.need is None and answer.command not in asked_for:
+        if asked.need is None and answer.command and answer.command not in asked_for:
             self.sent.append(answer.command)
         asked.deadline_us = asked.deadline_us or now_us + round(answer.within_seconds * 1_000_000)
         asked.need = answer

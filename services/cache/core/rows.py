@@ -1,0 +1,54 @@
+"""Which rows a fact makes in the cache's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from bus.message import Fact
+from market.messages.fetcher import Bars
+
+
+class Entry(NamedTuple):
+    """A row of the index: this subject has an event here."""
+
+    subject: str
+    seq: int
+    at_us: int
+
+
+class BarRow(NamedTuple):
+    """One bar as the event at ``seq`` told it."""
+
+    key: str
+    timeframe: str
+    start_us: int
+    seq: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    forming: bool
+
+
+def entries(facts: Sequence[Fact[Any]]) -> list[Entry]:
+    """One row of the index for each fact."""
+    return [Entry(fact.event.subject, fact.seq, fact.at_us) for fact in facts]
+
+
+def bar_rows(facts: Sequence[Fact[Any]]) -> Iterator[BarRow]:
+    """One row for each bar that the facts tell, in their order."""
+    for fact in facts:
+        if isinstance(fact.event, Bars):
+            yield from _rows_of(fact.seq, fact.event)
+
+
+def _rows_of(seq: int, bars: Bars) -> Iterator[BarRow]:
+    last = len(bars.start_us) - 1
+    columns = zip(
+        bars.start_us, bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True
+    )
+    for index, (start, *values) in enumerate(columns):
+        forming = bars.forming and index == last
+        yield BarRow(bars.ticker, bars.timeframe, start, seq, *values, forming)

@@ -1,0 +1,89 @@
+"""The cache's state: its tables as they stand, the facts of this turn not written yet.
+
+The tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bus.codec import Codec
+from bus.message import Fact
+from bus.ports import TapeReading
+from market.messages.cache import TickerSnapshot
+from market.messages.fetcher import Bars, Quote
+from market.symbols import is_simulated, simulated
+from services.cache.core.rows import bar_rows, entries
+from services.cache.core.snapshots import snapshot, subjects
+from services.cache.store.sqlite import Tables
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A turn puts facts on the shelf; saving writes them to the tables."""
+
+    tables: Tables
+    open_tape: Callable[[], TapeReading]
+    codec: Codec
+    ttl_seconds: float
+    fresh: tuple[Fact[Any], ...] = ()
+
+    def put(self, fact: Fact[Any]) -> Shelf:
+        """The shelf with one more fact on it."""
+        return replace(self, fresh=(*self.fresh, fact))
+
+    def written(self, position: int) -> Shelf:
+        """Write what is fresh; the shelf then stands at the position."""
+        self.tables.write(entries(self.fresh), bar_rows(self.fresh), position)
+        return replace(self, fresh=())
+
+    @cached_property
+    def tape(self) -> TapeReading:
+        """The tape, opened at the first use."""
+        return self.open_tape()
+
+    @property
+    def seq(self) -> int:
+        """The seq the shelf stands at."""
+        return self.tables.position
+
+    def real(self, seq: int) -> bool:
+        """Whether SPY had real bars at a seq: until then simulated series stand in for all."""
+        return bool(self.tables.last([f"{Bars.stream}.SPY.1d"], seq))
+
+    def key(self, ticker: str, seq: int) -> str:
+        """The key a ticker was shown under at a seq.
+
+        One that carries the mark is meant literally.
+        """
+        return ticker if is_simulated(ticker) or self.real(seq) else simulated(ticker)
+
+    def facts(self, wanted: Mapping[str, str], seq: int) -> dict[str, Fact[Any]]:
+        """The last fact up to a seq on each of the subjects, by the name given for the subject."""
+        seqs = self.tables.last(list(wanted), seq)
+        found = [self.codec.fact(record) for record in self.tape.get(sorted(seqs.values()))]
+        return {wanted[fact.event.subject]: fact for fact in found}
+
+    def snapshot(self, ticker: str, now_us: int, as_of_us: int | None = None) -> TickerSnapshot:
+        """What is known of a ticker now, or what was known at an instant."""
+        seq = self.seq if as_of_us is None else self.tables.seq_at(as_of_us)
+        key = self.key(ticker, seq)
+        return snapshot(
+            key,
+            self.facts(subjects(key), seq),
+            seq=seq,
+            at_us=self.tables.at(seq),
+            now_us=now_us if as_of_us is None else as_of_us,
+            ttl_seconds=self.ttl_seconds,
+        )
+
+    def shown_keys(self) -> list[str]:
+        """The keys that the deck shows now.
+
+        The real ones, or the simulated ones until SPY is real.
+        """
+        real = self.real(self.seq)
+        return [key for key in self.tables.keys(Quote.stream) if is_simulated(key) != real]
