@@ -152,6 +152,20 @@ def test_no_secret_reaches_the_file_or_the_terminal(settings: Settings) -> None:
     assert second["headers"] == {"X-Finnhub-Token": "***"}
 
 
+@pytest.mark.parametrize(
+    ("secrets", "value", "hidden"),
+    [
+        (["abc", "abcdef"], "abcdef, abc", "***, ***"),
+        (["a\\b"], ValueError("a\\b"), "ValueError('***')"),
+        (["a+b c"], "?q=a%2Bb+c&r=a%2Bb%20c", "?q=***&r=***"),
+    ],
+)
+def test_a_secret_is_hidden_whole_and_however_it_is_spelled(
+    secrets: list[str], value: object, hidden: str
+) -> None:
+    assert Mask(secrets).hide(value) == hidden
+
+
 NESTED = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -283,6 +297,18 @@ def test_a_clock_that_goes_back_overwrites_no_earlier_day(tmp_path: Path) -> Non
     assert days_in(tmp_path) == {
         "cache.2026-11-20.jsonl": ["20T12"],
         "cache.jsonl": ["21T12", "20T13", "21T14"],
+    }
+
+
+def test_a_day_that_was_put_away_already_is_not_overwritten(tmp_path: Path) -> None:
+    for name in ("cache.2026-11-20.jsonl", "cache.jsonl"):
+        (tmp_path / name).write_text('{"timestamp":"2026-11-20T12:00:00Z"}\n')
+
+    say(day_file(tmp_path), "2026-11-21T14:00:00Z")
+
+    assert days_in(tmp_path) == {
+        "cache.2026-11-20.jsonl": ["20T12"],
+        "cache.jsonl": ["20T12", "21T14"],
     }
 
 

@@ -148,6 +148,12 @@ def test_an_empty_variable_counts_as_not_set(root: Path) -> None:
     assert settings.gateway.port == 9000
 
 
+def test_a_dollar_in_dotenv_is_a_dollar(root: Path) -> None:
+    (root / ".env").write_text("TAPEDECK_GATEWAY__TOKEN=a${HOME}b\n")
+
+    assert read_settings({}, root).gateway.token == Secret("a${HOME}b")
+
+
 def test_words_are_taken_in_any_case_and_lists_by_commas(root: Path) -> None:
     settings = read_settings(
         {
