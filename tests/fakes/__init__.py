@@ -1,0 +1,1 @@
+"""The tests' own imitations of what the product meets outside."""
