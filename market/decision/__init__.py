@@ -1,0 +1,1 @@
+"""How a decision is made: votes, composite, levels, size, probability, and the sentence of why."""
