@@ -22,7 +22,7 @@ from tests.fakes.chart_rows import (
     rows_of,
     window_of,
 )
-from tests.fakes.market import Tape, dividends
+from tests.fakes.market import History, dividends
 from tests.fakes.sessions import NEW_YORK, new_york_day, session_on
 from tests.fakes.wire import Answer, json_answer
 
@@ -41,30 +41,30 @@ def refusal_answer(status: int, code: str, description: str) -> Answer:
 NOT_FOUND = refusal_answer(404, "Not Found", "No data found, symbol may be delisted")
 
 
-def chart_answer(tape: Tape | None, query: Mapping[str, str]) -> Answer:
-    """The answer to one chart question about a tape; None stands for an unknown symbol."""
-    if tape is None:
+def chart_answer(history: History | None, query: Mapping[str, str]) -> Answer:
+    """The answer to one chart question about a history; None stands for an unknown symbol."""
+    if history is None:
         return NOT_FOUND
     try:
-        body = {"chart": {"result": [_result(tape, query)], "error": None}}
+        body = {"chart": {"result": [_result(history, query)], "error": None}}
     except Refusal as no:
         return refusal_answer(no.status, no.code, no.description)
     answer = json_answer(body)
     return msgspec.structs.replace(answer, content_type=CONTENT_TYPE, headers=FRESHNESS)
 
 
-def _result(tape: Tape, query: Mapping[str, str]) -> Json:
+def _result(history: History, query: Mapping[str, str]) -> Json:
     interval = interval_of(query)
-    window = window_of(tape, query, interval)
-    rows = rows_of(tape, window, interval)
-    result: Json = {"meta": _meta(tape, query, window, interval)}
+    window = window_of(history, query, interval)
+    rows = rows_of(history, window, interval)
+    result: Json = {"meta": _meta(history, query, window, interval)}
     if rows:
         result["timestamp"] = [row.start_seconds for row in rows]
-    if events := _events(tape, window, query.get("events", "")):
+    if events := _events(history, window, query.get("events", "")):
         result["events"] = events
     indicators: Json = {"quote": [_columns(rows)]}
     if interval == "1d":
-        indicators["adjclose"] = [{"adjclose": adjusted_rows(tape, window)} if rows else {}]
+        indicators["adjclose"] = [{"adjclose": adjusted_rows(history, window)} if rows else {}]
     return result | {"indicators": indicators}
 
 
@@ -80,13 +80,13 @@ def _columns(rows: Sequence[Bar]) -> Json:
     }
 
 
-def _meta(tape: Tape, query: Mapping[str, str], window: Window, interval: str) -> Json:
-    listing, days = tape.listing, tape.days
+def _meta(history: History, query: Mapping[str, str], window: Window, interval: str) -> Json:
+    listing, days = history.listing, history.days
     intraday = interval != "1d"
     day, before = days[-1].bar, days[-2].bar
     year = bar_of_bars([earlier.bar for earlier in days[-252:]])
     change = round(100 * (day.close / before.close - 1), 3)
-    clock = datetime.fromtimestamp(tape.at_seconds, NEW_YORK)
+    clock = datetime.fromtimestamp(history.at_seconds, NEW_YORK)
     earlier = [d for d in days if d.session.open_seconds < window.first_seconds] or days[:1]
     meta: Json = {
         "currency": "USD",
@@ -95,7 +95,7 @@ def _meta(tape: Tape, query: Mapping[str, str], window: Window, interval: str) -
         "fullExchangeName": listing.exchange_name,
         "instrumentType": listing.instrument,
         "firstTradeDate": days[0].session.open_seconds,
-        "regularMarketTime": tape.last.at_seconds,
+        "regularMarketTime": history.last.at_seconds,
         "hasPrePostMarketData": True,
         "gmtoffset": _offset_seconds(clock),
         "timezone": clock.tzname(),
@@ -116,10 +116,10 @@ def _meta(tape: Tape, query: Mapping[str, str], window: Window, interval: str) -
     }
     if intraday:
         meta |= {"previousClose": before.close, "scale": 3}
-    meta |= {"priceHint": 2, "currentTradingPeriod": _current_period(tape)}
+    meta |= {"priceHint": 2, "currentTradingPeriod": _current_period(history)}
     if intraday:
         with_extended = query.get("includePrePost", "").lower() == "true"
-        meta["tradingPeriods"] = _trading_periods(tape, window, with_extended)
+        meta["tradingPeriods"] = _trading_periods(history, window, with_extended)
     return meta | {
         "dataGranularity": interval,
         "range": window.range,
@@ -127,9 +127,9 @@ def _meta(tape: Tape, query: Mapping[str, str], window: Window, interval: str) -
     }
 
 
-def _current_period(tape: Tape) -> Json:
+def _current_period(history: History) -> Json:
     """Today's periods, or on a day without a session those of the last one."""
-    session = session_on(new_york_day(tape.at_seconds)) or tape.days[-1].session
+    session = session_on(new_york_day(history.at_seconds)) or history.days[-1].session
     return {
         "pre": _period(session.pre_seconds, session.open_seconds),
         "regular": _period(session.open_seconds, session.close_seconds),
@@ -137,8 +137,8 @@ def _current_period(tape: Tape) -> Json:
     }
 
 
-def _trading_periods(tape: Tape, window: Window, with_extended: bool) -> object:
-    asked = [d.session for d in tape.days if d.session.close_seconds > window.first_seconds]
+def _trading_periods(history: History, window: Window, with_extended: bool) -> object:
+    asked = [d.session for d in history.days if d.session.close_seconds > window.first_seconds]
     asked = [session for session in asked if session.open_seconds < window.end_seconds]
     regular = [[_period(s.open_seconds, s.close_seconds)] for s in asked]
     if not with_extended:
@@ -165,15 +165,17 @@ def _offset_seconds(clock: datetime) -> int:
     return int(offset.total_seconds()) if offset is not None else 0
 
 
-def _events(tape: Tape, window: Window, asked: str) -> Json:
+def _events(history: History, window: Window, asked: str) -> Json:
     events: Json = {}
-    paid = [d for d in dividends(tape) if "div" in asked and window.holds(d.ex_seconds)]
+    paid = [d for d in dividends(history) if "div" in asked and window.holds(d.ex_seconds)]
     if paid:
         events["dividends"] = {
             str(d.ex_seconds): {"amount": d.amount, "date": d.ex_seconds} for d in paid
         }
-    opens = {day.session.day: day.session.open_seconds for day in tape.days}
-    splits = [(opens[s.day], s) for s in tape.listing.splits if "split" in asked and s.day in opens]
+    opens = {day.session.day: day.session.open_seconds for day in history.days}
+    splits = [
+        (opens[s.day], s) for s in history.listing.splits if "split" in asked and s.day in opens
+    ]
     told = {
         str(at): {
             "date": at,

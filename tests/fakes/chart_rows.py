@@ -20,7 +20,14 @@ from datetime import date
 import msgspec
 
 from tests.fakes.bars import Bar, bar_of_bars, bar_of_ticks
-from tests.fakes.market import HOUR_SECONDS, TICK_SECONDS, Day, Tape, adjusted_closes, heard_ticks
+from tests.fakes.market import (
+    HOUR_SECONDS,
+    TICK_SECONDS,
+    Day,
+    History,
+    adjusted_closes,
+    heard_ticks,
+)
 from tests.fakes.sessions import FIRST_DAY, midnight_seconds, new_york_day
 
 DAY_SECONDS = 86_400
@@ -73,9 +80,9 @@ def interval_of(query: Mapping[str, str]) -> str:
     return "1h" if interval == "60m" else interval
 
 
-def window_of(tape: Tape, query: Mapping[str, str], interval: str) -> Window:
+def window_of(history: History, query: Mapping[str, str], interval: str) -> Window:
     """The window asked for by range or by two instants; Refusal where intraday data ends."""
-    now = tape.at_seconds
+    now = history.at_seconds
     if "period1" in query:
         first = _whole(query, "period1")
         end = _whole(query, "period2") if "period2" in query else now + 1
@@ -84,35 +91,35 @@ def window_of(tape: Tape, query: Mapping[str, str], interval: str) -> Window:
         _check_depth(interval, back_days, long_days, (first, end))
         return Window(first, end, "")
     named = query.get("range", "1d")
-    first, days = _range(named, tape)
+    first, days = _range(named, history)
     _check_depth(interval, days, days, (first, now))
     return Window(first, now + 1, named)
 
 
-def rows_of(tape: Tape, window: Window, interval: str) -> list[Bar]:
+def rows_of(history: History, window: Window, interval: str) -> list[Bar]:
     """The rows in a window, oldest first, the live row at the end."""
     if interval == "1d":
-        return [bar for bar in _daily_rows(tape) if window.holds(bar.start_seconds)]
-    days = [day for day in tape.days if _meets(day, window)]
-    rows = [bar for day in days for bar in _intraday(tape, day, SECONDS[interval])]
-    price, at_seconds = tape.last.price, tape.last.at_seconds
+        return [bar for bar in _daily_rows(history) if window.holds(bar.start_seconds)]
+    days = [day for day in history.days if _meets(day, window)]
+    rows = [bar for day in days for bar in _intraday(history, day, SECONDS[interval])]
+    price, at_seconds = history.last.price, history.last.at_seconds
     if not any(row.start_seconds == at_seconds for row in rows[-1:]):
         rows.append(Bar(at_seconds, price, price, price, price, 0))
     return [row for row in rows if window.holds(row.start_seconds)]
 
 
-def adjusted_rows(tape: Tape, window: Window) -> list[float]:
+def adjusted_rows(history: History, window: Window) -> list[float]:
     """The adjusted closes of a window's daily rows."""
-    pairs = zip(_daily_rows(tape), adjusted_closes(tape), strict=True)
+    pairs = zip(_daily_rows(history), adjusted_closes(history), strict=True)
     return [adjusted for bar, adjusted in pairs if window.holds(bar.start_seconds)]
 
 
-def _range(named: str, tape: Tape) -> tuple[int, float]:
+def _range(named: str, history: History) -> tuple[int, float]:
     """First second of a named range, and how many days the limits take it for."""
-    today = new_york_day(tape.at_seconds)
+    today = new_york_day(history.at_seconds)
     if counted := re.fullmatch(r"(\d{1,5})d", named):
         sessions = max(int(counted[1]), 1)
-        return midnight_seconds(tape.days[-sessions:][0].session.day), sessions
+        return midnight_seconds(history.days[-sessions:][0].session.day), sessions
     if named == "ytd":
         return midnight_seconds(date(today.year, 1, 1)), today.timetuple().tm_yday
     if named == "max":
@@ -138,18 +145,18 @@ def _check_depth(interval: str, back_days: float, long_days: float, asked: tuple
         raise Refusal(422, "Unprocessable Entity", text)
 
 
-def _daily_rows(tape: Tape) -> list[Bar]:
-    rows = [day.bar for day in tape.days]
-    if tape.is_open:
-        rows[-1] = msgspec.structs.replace(rows[-1], start_seconds=tape.last.at_seconds)
+def _daily_rows(history: History) -> list[Bar]:
+    rows = [day.bar for day in history.days]
+    if history.is_open:
+        rows[-1] = msgspec.structs.replace(rows[-1], start_seconds=history.last.at_seconds)
     return rows
 
 
-def _intraday(tape: Tape, day: Day, step_seconds: int) -> list[Bar]:
+def _intraday(history: History, day: Day, step_seconds: int) -> list[Bar]:
     if step_seconds % HOUR_SECONDS == 0:
         size = step_seconds // HOUR_SECONDS
         return [bar_of_bars(day.hours[i : i + size]) for i in range(0, len(day.hours), size)]
-    heard = heard_ticks(tape, day)
+    heard = heard_ticks(history, day)
     size = step_seconds // TICK_SECONDS
     return [bar_of_ticks(heard[i : i + size]) for i in range(0, len(heard), size)]
 

@@ -13,7 +13,7 @@ from datetime import date
 
 import msgspec
 
-from tests.fakes.market import Market, Tape, quote
+from tests.fakes.market import History, Market, quote
 from tests.fakes.sessions import early_closes, holidays, new_york_day, session_on
 from tests.fakes.wire import Answer, Request, Target, html_answer, json_answer
 
@@ -100,10 +100,10 @@ class Finnhub:
 
 
 def serve_quote(market: Market, query: Mapping[str, str], at_seconds: float) -> object:
-    tape = _tape(market, query, at_seconds)
-    if tape is None:
+    history = _history(market, query, at_seconds)
+    if history is None:
         return UNKNOWN_QUOTE
-    now = quote(tape)
+    now = quote(history)
     change = now.price - now.previous_close
     return {
         "c": now.price,
@@ -146,19 +146,19 @@ def serve_market_holiday(market: Market, query: Mapping[str, str], at_seconds: f
 
 def serve_company_news(market: Market, query: Mapping[str, str], at_seconds: float) -> object:
     """One headline a session, latest first, with nothing in it but the day's close."""
-    tape = _tape(market, query, at_seconds)
+    history = _history(market, query, at_seconds)
     first, last = _day(query.get("from")), _day(query.get("to"))
-    if tape is None or first is None or last is None:
+    if history is None or first is None or last is None:
         return []
-    chosen = [day for day in tape.days if first <= day.session.day <= last]
+    chosen = [day for day in history.days if first <= day.session.day <= last]
     return [
         {
             "category": "company",
             "datetime": day.session.close_seconds,
-            "headline": f"{tape.listing.name} ends the day at {day.bar.close:.2f}",
+            "headline": f"{history.listing.name} ends the day at {day.bar.close:.2f}",
             "id": day.session.close_seconds,
             "image": "",
-            "related": tape.listing.finnhub_symbol,
+            "related": history.listing.finnhub_symbol,
             "source": "Imitation",
             "summary": "",
             "url": f"https://finnhub.io/api/news?id={day.session.close_seconds}",
@@ -169,21 +169,21 @@ def serve_company_news(market: Market, query: Mapping[str, str], at_seconds: flo
 
 
 def serve_profile(market: Market, query: Mapping[str, str], at_seconds: float) -> object:
-    tape = _tape(market, query, at_seconds)
-    if tape is None or tape.listing.instrument == "ETF":
+    history = _history(market, query, at_seconds)
+    if history is None or history.listing.instrument == "ETF":
         return {}
     return {
         "country": "US",
         "currency": "USD",
-        "exchange": tape.listing.exchange_name,
+        "exchange": history.listing.exchange_name,
         "finnhubIndustry": "Imitation",
-        "ipo": tape.days[0].session.day.isoformat(),
+        "ipo": history.days[0].session.day.isoformat(),
         "logo": "",
-        "marketCapitalization": round(tape.last.price * 1_000, 2),
-        "name": tape.listing.name,
+        "marketCapitalization": round(history.last.price * 1_000, 2),
+        "name": history.listing.name,
         "phone": "",
         "shareOutstanding": 1_000.0,
-        "ticker": tape.listing.finnhub_symbol,
+        "ticker": history.listing.finnhub_symbol,
         "weburl": "",
     }
 
@@ -213,11 +213,11 @@ ENDPOINTS: Mapping[str, Callable[[Market, Mapping[str, str], float], object]] = 
 }
 
 
-def _tape(market: Market, query: Mapping[str, str], at_seconds: float) -> Tape | None:
+def _history(market: Market, query: Mapping[str, str], at_seconds: float) -> History | None:
     wanted = query.get("symbol")
     for listing in market.listings.values():
         if listing.finnhub_symbol == wanted:
-            return market.tape(listing.symbol, at_seconds)
+            return market.history(listing.symbol, at_seconds)
     return None
 
 

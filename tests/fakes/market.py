@@ -80,7 +80,7 @@ class Truth(msgspec.Struct, frozen=True):
     quote: Quote
 
 
-class Tape(msgspec.Struct, frozen=True):
+class History(msgspec.Struct, frozen=True):
     """A listing's days up to an instant; the last one may be under way."""
 
     listing: Listing
@@ -96,22 +96,22 @@ class Tape(msgspec.Struct, frozen=True):
 
 
 class Market:
-    """All listings, asked for an instant: `tape` for the providers, `truth` for the tests."""
+    """All listings, asked for an instant: `history` for the providers, `truth` for the tests."""
 
     def __init__(self, listings: Mapping[str, Listing] = LISTINGS) -> None:
         self.listings = dict(listings)
 
-    def tape(self, symbol: str, at_seconds: float) -> Tape | None:
+    def history(self, symbol: str, at_seconds: float) -> History | None:
         """What has been traded until `at_seconds`; None for an unknown symbol."""
         listing = self.listings.get(symbol)
-        return None if listing is None else tape(listing, int(at_seconds))
+        return None if listing is None else history(listing, int(at_seconds))
 
     def truth(self, symbol: str, at_seconds: float) -> Truth:
         """The served numbers; KeyError for a symbol that is not listed."""
-        return truth(tape(self.listings[symbol], int(at_seconds)))
+        return truth(history(self.listings[symbol], int(at_seconds)))
 
 
-def tape(listing: Listing, at_seconds: int) -> Tape:
+def history(listing: Listing, at_seconds: int) -> History:
     """Cut a listing's series at an instant, with the running hour made of its ticks so far."""
     days = _series(listing).until(new_york_day(at_seconds))
     while days and days[-1].session.open_seconds > at_seconds:
@@ -123,52 +123,54 @@ def tape(listing: Listing, at_seconds: int) -> Tape:
     today = days[-1]
     if at_seconds >= today.session.close_seconds:
         last = Tick(today.session.close_seconds, today.hours[-1].close, 0)
-        return Tape(listing, at_seconds, tuple(days), last)
+        return History(listing, at_seconds, tuple(days), last)
     done = [bar for bar in today.hours if bar.start_seconds + HOUR_SECONDS <= at_seconds]
     hour = today.hours[len(done)]
     traded = ticks(listing.symbol, hour, today.session)
     running = tuple(tick for tick in traded if tick.at_seconds <= at_seconds)
     hours = (*done, bar_of_ticks(running))
-    return Tape(listing, at_seconds, (*days[:-1], Day(today.session, hours)), running[-1], running)
-
-
-def truth(tape: Tape) -> Truth:
-    """Everything that the imitation serves from a tape, as tests compare it."""
-    daily = [day.bar for day in tape.days]
-    return Truth(
-        symbol=tape.listing.symbol,
-        at_seconds=tape.at_seconds,
-        is_open=tape.is_open,
-        daily=tuple(map(_as_printed, daily)),
-        hourly=tuple(_as_printed(bar) for day in tape.days for bar in day.hours),
-        adjusted_closes=tuple(adjusted_closes(tape)),
-        dividends=dividends(tape),
-        splits=tape.listing.splits,
-        quote=quote(tape),
+    return History(
+        listing, at_seconds, (*days[:-1], Day(today.session, hours)), running[-1], running
     )
 
 
-def quote(tape: Tape) -> Quote:
-    day, before = tape.days[-1].bar, tape.days[-2].bar
-    return Quote(day.close, day.open, day.high, day.low, before.close, tape.last.at_seconds)
+def truth(history: History) -> Truth:
+    """Everything that the imitation serves from a history, as tests compare it."""
+    daily = [day.bar for day in history.days]
+    return Truth(
+        symbol=history.listing.symbol,
+        at_seconds=history.at_seconds,
+        is_open=history.is_open,
+        daily=tuple(map(_as_printed, daily)),
+        hourly=tuple(_as_printed(bar) for day in history.days for bar in day.hours),
+        adjusted_closes=tuple(adjusted_closes(history)),
+        dividends=dividends(history),
+        splits=history.listing.splits,
+        quote=quote(history),
+    )
 
 
-def dividends(tape: Tape) -> tuple[Dividend, ...]:
+def quote(history: History) -> Quote:
+    day, before = history.days[-1].bar, history.days[-2].bar
+    return Quote(day.close, day.open, day.high, day.low, before.close, history.last.at_seconds)
+
+
+def dividends(history: History) -> tuple[Dividend, ...]:
     """One a quarter, ex on the first session from the 15th of March, June, September, December."""
-    amount = tape.listing.quarterly_dividend
+    amount = history.listing.quarterly_dividend
     ex_days: dict[tuple[int, int], Session] = {}
-    for day in tape.days if amount else ():
+    for day in history.days if amount else ():
         moment = day.session.day
         if moment.month % 3 == 0 and moment.day >= 15:
             ex_days.setdefault((moment.year, moment.month), day.session)
     return tuple(Dividend(session.open_seconds, amount) for session in ex_days.values())
 
 
-def adjusted_closes(tape: Tape) -> list[float]:
+def adjusted_closes(history: History) -> list[float]:
     """Daily closes less the later dividends' share of the price, as Yahoo's `adjclose`."""
-    amounts = {dividend.ex_seconds: dividend.amount for dividend in dividends(tape)}
+    amounts = {dividend.ex_seconds: dividend.amount for dividend in dividends(history)}
     factor, adjusted, later = 1.0, [], 0.0
-    for day in reversed(tape.days):
+    for day in reversed(history.days):
         close = day.bar.close
         factor *= 1.0 - later / close
         adjusted.append(close * factor)
@@ -193,11 +195,11 @@ def ticks(symbol: str, hour: Bar, session: Session) -> list[Tick]:
     ]
 
 
-def heard_ticks(tape: Tape, day: Day) -> list[Tick]:
-    """The trades of one of a tape's days, as far as they have happened."""
-    running = tape.running if day is tape.days[-1] else ()
+def heard_ticks(history: History, day: Day) -> list[Tick]:
+    """The trades of one of a history's days, as far as they have happened."""
+    running = history.running if day is history.days[-1] else ()
     finished = day.hours[:-1] if running else day.hours
-    symbol = tape.listing.symbol
+    symbol = history.listing.symbol
     return [t for hour in finished for t in ticks(symbol, hour, day.session)] + [*running]
 
 

@@ -18,7 +18,7 @@ serves a market that stands still, open or closed as the instant has it.
 
 As a program, for trying things by hand:
 
-    python -m tests.fakes.providers --port 18888 --ca /tmp/ca.pem --at 2026-09-25T15:00:00Z
+    python -m tests.fakes.providers --port 18888 --ca ca.pem --at 2026-09-25T15:00:00Z
 
 prints the lines to export, and serves until it is stopped. Its plan and notes are reached on the
 same port by plain HTTP:
@@ -116,7 +116,7 @@ class Providers:
     @property
     def ca_file(self) -> str:
         """The certificate that clients must trust, as PEM."""
-        return str(self._ca_file or Path(self._folder.name) / "ca.pem")
+        return str((self._ca_file or Path(self._folder.name) / "ca.pem").resolve())
 
     @property
     def proxies(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ class Yahoo:
         symbol = asked.symbol or ""
         if asked.endpoint == "/v8/finance/chart":
             return chart_answer(
-                self._market.tape(symbol, at_seconds - stale_seconds), request.query
+                self._market.history(symbol, at_seconds - stale_seconds), request.query
             )
         page = PAGES.get(asked.endpoint)
         if page is None:

@@ -10,13 +10,13 @@ import pytest
 from tests.fakes.bars import single
 from tests.fakes.chart import chart_answer
 from tests.fakes.listings import LISTINGS
-from tests.fakes.market import Market, tape
+from tests.fakes.market import Market, history
 from tests.test_fakes.moments import CLOSED, OPEN
 from tests.test_fakes.recorded import recorded, shape
 
 
 def ask(symbol: str, at_seconds: float, **query: str) -> tuple[int, Any]:
-    answer = chart_answer(tape(LISTINGS[symbol], int(at_seconds)), query)
+    answer = chart_answer(history(LISTINGS[symbol], int(at_seconds)), query)
     return answer.status, json.loads(answer.body)
 
 
@@ -69,6 +69,9 @@ def test_the_hours_of_a_closed_day_end_with_the_recorded_row_at_the_close() -> N
     assert (quote["volume"][-1], real["volume"][-1]) == (0, 0)
     assert quote["open"][-1] == quote["close"][-1] == quote["close"][-2]
     assert "adjclose" not in served["indicators"]
+    previous = Market().truth("MSFT", CLOSED).daily[-2].close
+    meta = served["meta"]
+    assert (meta["scale"], meta["previousClose"]) == (3, pytest.approx(previous))
 
 
 def test_daily_rows_are_the_market_s_own_sessions() -> None:
@@ -177,6 +180,11 @@ def test_a_range_too_long_for_its_interval_is_unprocessable(
     status, body = ask("SPY", CLOSED, **query)
     assert (status, body["chart"]["error"]["code"]) == (422, "Unprocessable Entity")
     assert reason in body["chart"]["error"]["description"]
+
+
+def test_two_years_of_hours_are_just_within_the_limit() -> None:
+    hours = result("SPY", CLOSED, interval="1h", range="2y")["timestamp"]
+    assert len(hours) > 3_400
 
 
 @pytest.mark.parametrize("query", [{"interval": "7m"}, {"range": "soon"}, {"period1": "x"}])

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.bars import bar_of_bars, bar_of_ticks
+from tests.fakes.bars import bar_of_bars, bar_of_ticks, single
 from tests.fakes.listings import LISTINGS
-from tests.fakes.market import Market, Tape, heard_ticks, tape, ticks
+from tests.fakes.market import History, Market, heard_ticks, history, ticks
 from tests.test_fakes.moments import CLOSED, OPEN
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +21,8 @@ SYMBOLS = sorted(LISTINGS)
 instants = st.integers(int(OPEN) - 30 * 86_400, int(CLOSED))
 
 
-def tape_at(symbol: str, at_seconds: float) -> Tape:
-    return tape(LISTINGS[symbol], int(at_seconds))
+def history_at(symbol: str, at_seconds: float) -> History:
+    return history(LISTINGS[symbol], int(at_seconds))
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
@@ -46,7 +46,7 @@ def test_every_bar_holds_its_own_prices_and_time_goes_forward(symbol: str) -> No
 @settings(max_examples=30, deadline=None)
 @given(instants)
 def test_days_hours_and_the_quote_are_made_of_the_same_ticks(at_seconds: int) -> None:
-    now = tape_at("NVDA", at_seconds)
+    now = history_at("NVDA", at_seconds)
     today = now.days[-1]
     traded = heard_ticks(now, today)
     assert bar_of_ticks(traded) == bar_of_bars(today.hours) == today.bar
@@ -55,9 +55,23 @@ def test_days_hours_and_the_quote_are_made_of_the_same_ticks(at_seconds: int) ->
 
 
 def test_the_ticks_of_a_finished_hour_add_up_to_that_hour() -> None:
-    for day in tape_at("SPY", CLOSED).days[-250:]:
+    for day in history_at("SPY", CLOSED).days[-250:]:
         for hour in day.hours:
             assert bar_of_ticks(ticks("SPY", hour, day.session)) == hour
+
+
+@pytest.mark.parametrize("at_seconds", [OPEN, CLOSED])
+def test_a_quote_is_of_the_last_day_and_the_close_before_it(at_seconds: float) -> None:
+    truth = Market().truth("AAPL", at_seconds)
+    yesterday, today = truth.daily[-2:]
+    named = truth.quote
+    assert single([named.open, named.high, named.low, named.price, named.previous_close]) == [
+        today.open,
+        today.high,
+        today.low,
+        today.close,
+        yesterday.close,
+    ]
 
 
 @settings(max_examples=30, deadline=None)

@@ -28,7 +28,7 @@ from tests.fakes.faults import (
 )
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
 from tests.fakes.listings import LISTINGS
-from tests.fakes.market import Market, tape
+from tests.fakes.market import Market, history
 from tests.fakes.spoil import spoil
 from tests.fakes.wire import Answer, Provider, Request
 from tests.fakes.yahoo import TOO_MANY_REQUESTS
@@ -38,7 +38,7 @@ from tests.test_fakes.recorded import recorded, recorded_text
 QUOTE = Finnhub(Market(), frozenset({GOOD_KEY})).answer(
     Request("finnhub.io", "GET", "/api/v1/quote", {"symbol": "SPY", "token": GOOD_KEY}), CLOSED
 )
-CHART = chart_answer(tape(LISTINGS["SPY"], int(CLOSED)), {"range": "5d"})
+CHART = chart_answer(history(LISTINGS["SPY"], int(CLOSED)), {"range": "5d"})
 QUOTED: Any = json.loads(QUOTE.body)
 CHARTED: Any = json.loads(CHART.body)["chart"]["result"][0]
 
