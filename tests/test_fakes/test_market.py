@@ -107,6 +107,7 @@ def test_dividends_part_the_adjusted_closes_from_the_closes_before_them() -> Non
     )
 
 
-def test_a_time_before_the_first_session_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ValueError, match="set the clock to a later time"):
-        Market().truth("SPY", 0)
+def test_a_time_before_the_second_session_is_refused_with_the_remedy() -> None:
+    for at_seconds in (0, 1_451_930_000):  # 1970, and 2016-01-04 in the afternoon
+        with pytest.raises(ValueError, match="set the clock two sessions later"):
+            Market().truth("SPY", at_seconds)
