@@ -10,12 +10,16 @@ Times are "HH:MM[:SS]" on 2026-01-05 (a Monday), an ISO-8601 instant, or microse
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from bus.actor import Actor, Effect, Need, Spoken, Tick, spoken
+from bus.codec import Codec, Record
 from bus.message import Command, Event, Fact, Message, Query
+from bus.ports import Saver
+from bus.saving import NoSaver
 
 S = TypeVar("S")
 
@@ -51,6 +55,7 @@ class Deck(Generic[S]):
 
     actor: Actor[S]
     state: S
+    saver: Saver[S]
     facts: list[Fact[Any]] = field(default_factory=list)
     said: list[Event] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
@@ -74,6 +79,7 @@ class Deck(Generic[S]):
         """
         arrived = [self._keep(at, event) for at, event in moments]
         self.state, said = self.actor.hear(self.state, arrived)
+        self._save()
         return said + self._say(Spoken(said, ()), self.now_us)
 
     def tell(self, at: Instant, command: Command) -> tuple[Event, ...]:
@@ -116,6 +122,7 @@ class Deck(Generic[S]):
         self.effects.extend(outcome.effects)
         echoes = [self._keep(now_us, event) for event in outcome.events]
         self.state, more = self.actor.hear(self.state, echoes)
+        self._save()
         self._answer_waiting()
         return more + self._say(Spoken(more, ()), now_us) if more else more
 
@@ -140,10 +147,53 @@ class Deck(Generic[S]):
         """Facts that were there before: folded silently."""
         known = [self._keep(at, event) for at, event in moments]
         self.state = self.actor.fold(self.state, known)
+        self._save()
+
+    def _save(self) -> None:
+        self.state = self.saver.save(self.state, self.seq)
 
 
-def given(actor: Actor[S], *moments: Moment) -> Deck[S]:
+def given(actor: Actor[S], *moments: Moment, saver: Saver[S] | None = None) -> Deck[S]:
     """A deck whose tape holds these events already; the actor has folded them silently."""
-    deck = Deck(actor, actor.initial())
+    keeper = saver or NoSaver(actor.initial)
+    deck = Deck(actor, keeper.restore("tape")[0], keeper)
     deck.know(*moments)
     return deck
+
+
+class FactTape:
+    """The facts of a deck, read as the tape would be (see `bus.ports.TapeReading`)."""
+
+    def __init__(self, facts: list[Fact[Any]], codec: Codec) -> None:
+        self._facts = facts
+        self._codec = codec
+
+    def read(self, after: int, limit: int) -> list[Record]:
+        """See `bus.ports.TapeReading`."""
+        return [self._record(fact) for fact in self._facts if fact.seq > after][:limit]
+
+    def get(self, seqs: Sequence[int]) -> list[Record]:
+        """See `bus.ports.TapeReading`."""
+        wanted = set(seqs)
+        return [self._record(fact) for fact in self._facts if fact.seq in wanted]
+
+    def seq_at(self, at_us: int) -> int:
+        """See `bus.ports.TapeReading`."""
+        return max((fact.seq for fact in self._facts if fact.at_us <= at_us), default=0)
+
+    def head(self) -> int:
+        """See `bus.ports.TapeReading`."""
+        return self._facts[-1].seq if self._facts else 0
+
+    def _record(self, fact: Fact[Any]) -> Record:
+        event = fact.event
+        return Record(
+            seq=fact.seq,
+            subject=event.subject,
+            at_us=fact.at_us,
+            prev=0,
+            producer="",
+            heard=0,
+            version=event.version,
+            body=self._codec.body(event),
+        )

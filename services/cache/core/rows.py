@@ -46,9 +46,16 @@ def bar_rows(facts: Sequence[Fact[Any]]) -> Iterator[BarRow]:
 
 def _rows_of(seq: int, bars: Bars) -> Iterator[BarRow]:
     last = len(bars.start_us) - 1
-    columns = zip(
-        bars.start_us, bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True
-    )
-    for index, (start, *values) in enumerate(columns):
-        forming = bars.forming and index == last
-        yield BarRow(bars.ticker, bars.timeframe, start, seq, *values, forming)
+    for index, start_us in enumerate(bars.start_us):
+        yield BarRow(
+            key=bars.ticker,
+            timeframe=bars.timeframe,
+            start_us=start_us,
+            seq=seq,
+            open=bars.open[index],
+            high=bars.high[index],
+            low=bars.low[index],
+            close=bars.close[index],
+            volume=bars.volume[index],
+            forming=bars.forming and index == last,
+        )

@@ -74,11 +74,7 @@ class Tables:
 
         0 after throwing away the tables of another tape or layout.
         """
-        try:
-            known = dict(self._db.execute("SELECT name, value FROM meta"))
-        except sqlite3.DatabaseError as error:
-            log.warning("cache.rebuilt", path=str(self.path), error=str(error))
-            known = {}
+        known = self._meta()
         if (known.get("tape"), known.get("layout")) != (tape_id, LAYOUT):
             self._start_over(tape_id)
             known = {}
@@ -144,7 +140,7 @@ class Tables:
             rows = self._db.execute(_BARS_NOW, (key, timeframe, limit)).fetchall()
         else:
             rows = self._db.execute(_BARS_AT, (key, timeframe, seq, limit)).fetchall()
-        return [BarRow(*row[:9], bool(row[9])) for row in reversed(rows)]
+        return [BarRow._make((*row[:9], bool(row[9]))) for row in reversed(rows)]
 
     def series(self) -> dict[tuple[str, str], int]:
         """How many bars each (key, timeframe) holds."""
@@ -162,6 +158,14 @@ class Tables:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    def _meta(self) -> dict[str, str]:
+        try:
+            made = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+            return dict(self._db.execute("SELECT name, value FROM meta")) if made else {}
+        except sqlite3.DatabaseError as error:
+            log.warning("cache.rebuilt", path=str(self.path), error=str(error))
+            return {}
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None)
