@@ -24,6 +24,7 @@ from bus.client import Client, Expired, Incoming
 from bus.codec import NIL, Appended, AppendRefused, Codec, Draft, Record, Reply, Request
 from bus.errors import BusError, LogRegressed, Overloaded
 from bus.message import Command, DeadLetter, Done, Event, Fact, Message, Query
+from bus.needs import Waiters, Waiting
 from bus.ports import Clock, Saver
 from bus.workers import Workers
 
@@ -31,7 +32,6 @@ S = TypeVar("S")
 
 FACTS_A_TURN = 512
 MAILBOX_MAX = 1_000
-WAITING_MAX = 1_000
 ATTEMPTS = 3
 IDLE_SECONDS = 1.0
 
@@ -55,15 +55,6 @@ class _Turn:
 
     spoken: Spoken
     letter: _Letter | None = None
-
-
-@dataclass
-class _Waiting:
-    """An asker who waits for facts."""
-
-    letter: _Letter
-    need: Need
-    deadline_seconds: float
 
 
 class Runtime(Generic[S]):
@@ -94,8 +85,7 @@ class Runtime(Generic[S]):
         self._own_last = 0
         self._turn: _Turn | None = None
         self._owed: list[tuple[int, Request, Done]] = []
-        self._waiting: list[_Waiting] = []
-        self._needs: dict[int, Command] = {}
+        self._waiters: Waiters[_Letter] = Waiters(self._ask, clock)
         self._due_us: int | None = 0
 
     @property
@@ -116,7 +106,7 @@ class Runtime(Generic[S]):
         if self._state is None:
             self._begin()
         self._mailbox.extend(_Letter(command) for command in self._workers.results())
-        self._give_up_waiting()
+        self._fall_back(self._waiters.take_late())
         self._work()
 
     def finish(self, within_seconds: float) -> None:
@@ -127,7 +117,7 @@ class Runtime(Generic[S]):
             for incoming in self._client.poll(0.1):
                 self._dispatch(incoming)
         ending = Refused("unavailable", f"{self.actor.name} is ending", "try again in a moment")
-        for letter in [*self._mailbox, *(waiting.letter for waiting in self._waiting)]:
+        for letter in [*self._mailbox, *(w.asker for w in self._waiters.take_all())]:
             self._refuse(letter, ending)
         if self._state is not None and self._turn is None:
             self._saver.finish(self._state, self.heard)
@@ -145,9 +135,9 @@ class Runtime(Generic[S]):
             case Request():
                 self._requested(incoming)
             case Reply(id=number, code=code):
-                self._need_answered(number, refused=bool(code))
+                self._fall_back(self._waiters.answered(number, refused=bool(code)))
             case Expired(id=number):
-                self._need_answered(number, refused=True)
+                self._fall_back(self._waiters.answered(number, refused=True))
 
     def _requested(self, request: Request) -> None:
         try:
@@ -352,59 +342,37 @@ class Runtime(Generic[S]):
 
     # -- queries and needs ---------------------------------------------------------------
 
-    def _answer(self, letter: _Letter, now_us: int, waiting: _Waiting | None = None) -> None:
+    def _answer(
+        self, letter: _Letter, now_us: int, waiting: Waiting[_Letter] | None = None
+    ) -> None:
         if not isinstance(letter.message, Query) or letter.request is None:
             return
         answer = self.actor.reply(self.state, letter.message, now_us)
-        if isinstance(answer, Need):
-            self._wait(letter, answer, waiting)
-        else:
+        if not isinstance(answer, Need):
             self._send(letter.request, answer)
+        elif waiting is not None:
+            self._waiters.again(waiting, answer)
+        elif self._waiters.full:
+            raise Refused("overloaded", "too many askers wait for facts", "try again later")
+        else:
+            self._waiters.begin(letter, answer)
 
-    def _wait(self, letter: _Letter, need: Need, waiting: _Waiting | None) -> None:
-        if waiting is None:
-            if len(self._waiting) >= WAITING_MAX:
-                raise Refused(
-                    "overloaded", f"{WAITING_MAX} askers wait for facts", "try again later"
-                )
-            deadline = self._clock.elapsed_seconds() + need.within_seconds
-            waiting = _Waiting(letter, need, deadline)
-            self._send_need(need)
-        waiting.need = need
-        self._waiting.append(waiting)
-
-    def _send_need(self, need: Need) -> None:
-        command = need.command
-        if command is None or command in self._needs.values():
-            return
-        number = self._client.request(
-            command.service, type(command).__name__, self._codec.body(command), need.within_seconds
-        )
-        self._needs[number] = command
+    def _ask(self, command: Command, within_seconds: float) -> int:
+        name, body = type(command).__name__, self._codec.body(command)
+        return self._client.request(command.service, name, body, within_seconds)
 
     def _answer_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
         now = self._clock.now_us()
-        for asker in waiting:
+        for waiting in self._waiters.take_all():
             try:
-                self._answer(asker.letter, now, asker)
+                self._answer(waiting.asker, now, waiting)
             except Refused as refusal:
-                self._refuse(asker.letter, refusal)
+                self._refuse(waiting.asker, refusal)
 
-    def _need_answered(self, number: int, *, refused: bool) -> None:
-        command = self._needs.pop(number, None)
-        if command is not None and refused:
-            self._fall_back([w for w in self._waiting if w.need.command == command])
-
-    def _give_up_waiting(self) -> None:
-        now = self._clock.elapsed_seconds()
-        self._fall_back([w for w in self._waiting if w.deadline_seconds <= now])
-
-    def _fall_back(self, askers: list[_Waiting]) -> None:
-        for asker in askers:
-            self._waiting.remove(asker)
-            if asker.letter.request is not None:
-                self._send(asker.letter.request, asker.need.otherwise)
+    def _fall_back(self, waiting: Iterable[Waiting[_Letter]]) -> None:
+        for each in waiting:
+            if each.asker.request is not None:
+                self._send(each.asker.request, each.need.otherwise)
 
     # -- replies -------------------------------------------------------------------------
 
@@ -436,10 +404,10 @@ class Runtime(Generic[S]):
         """How long nothing has to be done unless something comes."""
         if self._state is not None and self._turn is None and self._more_to_do():
             return 0.0
-        deadlines = [w.deadline_seconds - self._clock.elapsed_seconds() for w in self._waiting]
+        patience = self._waiters.first_deadline_seconds - self._clock.elapsed_seconds()
         if self._due_us is not None:
-            deadlines.append((self._due_us - self._clock.now_us()) / 1_000_000)
-        return max(0.0, min([timeout_seconds, *deadlines]))
+            patience = min(patience, (self._due_us - self._clock.now_us()) / 1_000_000)
+        return max(0.0, min(timeout_seconds, patience))
 
     def _more_to_do(self) -> bool:
         return self._client.follower.behind or (bool(self._mailbox) and self._caught_up())
