@@ -1,0 +1,130 @@
+"""What verbs answer, where a reply of the contract is not the whole answer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from bus.message import ServiceState
+from market.messages.cache import CacheEntry
+from market.messages.fetcher import Budget, CycleFinished, SourceState, Timeframe
+from market.messages.indicators import Level, Reading, Trend
+from services.gateway.failures import Failure
+
+
+class CollectorAnswer(msgspec.Struct, frozen=True):
+    """The collector after a command, or as it is: the same keys each time.
+
+    ``seq`` is where the command's events end, 0 where there was none. ``cache_entries`` is null
+    while the cache does not answer.
+    """
+
+    success: bool
+    message: str
+    running: bool
+    last_run_us: int
+    next_run_us: int
+    tickers_tracked: int
+    cache_entries: int | None
+    watchlist: tuple[str, ...]
+    protected: tuple[str, ...]
+    simulated: bool
+    market: Literal["open", "closed", "unknown"]
+    next_session_us: int
+    fetching: tuple[str, ...]
+    budgets: tuple[Budget, ...]
+    sources: tuple[SourceState, ...]
+    cycle: CycleFinished | None
+    seq: int
+
+
+class WatchlistRow(msgspec.Struct, frozen=True):
+    """One tracked ticker at a glance; null where nothing is known yet."""
+
+    ticker: str
+    protected: bool
+    simulated: bool
+    stale: bool
+    price: float | None
+    change_percent: float | None
+    source: str | None
+    age_seconds: float | None
+    rsi: float | None
+    trend: str | None
+    signal: str | None
+    decision_seq: int | None
+    seq: int
+
+
+class WatchlistAnswer(msgspec.Struct, frozen=True):
+    """Every tracked ticker at a glance, the protected ones first."""
+
+    simulated: bool
+    tickers: tuple[WatchlistRow, ...]
+
+
+class IndicatorsAnswer(msgspec.Struct, frozen=True):
+    """The readings of every timeframe after its last closed bar, and the peek at forming bars."""
+
+    ticker: str
+    seq: int
+    simulated: bool
+    stale: bool
+    timeframes: dict[Timeframe, Reading]
+    forming: dict[Timeframe, Reading]
+
+
+class LevelsAnswer(msgspec.Struct, frozen=True):
+    """Support, resistance and trend of one timeframe, beside the price they are read against."""
+
+    ticker: str
+    timeframe: Timeframe
+    seq: int
+    simulated: bool
+    stale: bool
+    price: float | None
+    trend: Trend | None
+    levels: tuple[Level, ...]
+
+
+class CacheAnswer(msgspec.Struct, frozen=True):
+    """What the cache holds after a command."""
+
+    success: bool
+    message: str
+    ttl_seconds: float
+    entries: tuple[CacheEntry, ...]
+    seq: int
+
+
+class TapeEvent(msgspec.Struct, frozen=True):
+    """An event as the tape holds it, its fields under ``event`` (null where too large to show)."""
+
+    seq: int
+    at_us: int
+    subject: str
+    by: str
+    event: dict[str, Any] | None
+
+
+class EventsAnswer(msgspec.Struct, frozen=True):
+    """Events, oldest first; ``next_seq`` goes on from there, 0 at the end.
+
+    ``seq`` is how far the index reaches.
+    """
+
+    events: tuple[TapeEvent, ...]
+    next_seq: int
+    seq: int
+
+
+class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether every service that a decision needs is ready, and who is missing."""
+
+    ready: bool
+    missing: tuple[str, ...]
+    degraded: str
+    head: int
+    services: tuple[ServiceState, ...]
+    error: Failure | None = None

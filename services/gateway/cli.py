@@ -1,0 +1,125 @@
+"""The command line: one command for each verb of the table, answered over the control socket.
+
+Exit codes: 0 done; 1 refused, failed or no deck there; 2 a wrong command line; 3 answered, but with
+simulated, stale or unready data. Whatever is heavy is imported when it is needed, so that
+``--help`` comes at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from bus.actor import Refused
+from bus.errors import BusError
+from config.settings import Settings, SettingsError, read_settings
+from services.gateway.arguments import read_arguments
+from services.gateway.failures import Failure, failure_of
+from services.gateway.parameters import Parameter, parameters
+from services.gateway.verbs import FAILED, USAGE, VERBS, Verb, exit_code
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 refused or no deck there, 2 wrong usage, "
+    "3 answered with simulated, stale or unready data."
+)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def tapedeck() -> None:
+    """Ask and command the deck. Start it with: make run."""
+
+
+def _command(verb: Verb) -> click.Command:
+    def callback(as_json: bool, **given: Any) -> None:
+        arguments = {name: value for name, value in given.items() if value is not None}
+        run = _run_here if verb.program else _ask_deck
+        sys.exit(run(verb, arguments, as_json=as_json))
+
+    return click.Command(
+        verb.name,
+        help=verb.help,
+        callback=callback,
+        params=[*map(_parameter, parameters(verb.arguments)), _json_option()],
+    )
+
+
+def _parameter(parameter: Parameter) -> click.Parameter:
+    kind: Any = click.Choice(parameter.choices) if parameter.choices else parameter.kind
+    if parameter.positional:
+        return click.Argument(
+            [parameter.name], required=parameter.required, type=kind, default=None
+        )
+    if parameter.kind is bool:
+        return click.Option([parameter.flag], is_flag=True, default=None, help=parameter.words)
+    return click.Option([parameter.flag], type=kind, default=None, help=parameter.words)
+
+
+def _json_option() -> click.Option:
+    return click.Option(["--json", "as_json"], is_flag=True, help="print JSON, for programs")
+
+
+def _ask_deck(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
+    from bus.transport.zeromq import address
+    from services.gateway.client import Client
+
+    settings = _settings(as_json)
+    try:
+        token = settings.gateway.token.reveal()
+        where = address(settings.bus.url, settings.run_dir)
+        with Client(where.control, token) as client:
+            answer = client.call(verb.name, **arguments)
+    except (Refused, BusError) as error:
+        return _say_failure(failure_of(error), as_json)
+    click.echo(_json(answer) if as_json else verb.show(answer))
+    return exit_code(verb, answer)
+
+
+def _run_here(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
+    program: Callable[..., int] = import_module(f"services.gateway.{verb.program}").run
+    try:
+        wanted = read_arguments(verb.arguments, arguments, texts=False)
+        return program(_settings(as_json), wanted, as_json=as_json)
+    except (Refused, BusError) as error:
+        return _say_failure(failure_of(error), as_json)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _settings(as_json: bool) -> Settings:
+    try:
+        return read_settings(os.environ)
+    except SettingsError as error:
+        _say_failure(Failure("bad_settings", str(error)), as_json)
+        sys.exit(FAILED)
+
+
+def _say_failure(failure: Failure, as_json: bool) -> int:
+    if as_json:
+        click.echo(_json(failure.body()))
+    else:
+        remedy = f"\n{failure.remedy}" if failure.remedy else ""
+        click.echo(f"{failure.message}{remedy}", err=True)
+    return USAGE if failure.code == "bad_argument" else FAILED
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    tapedeck(prog_name="tapedeck")
+    raise AssertionError  # click has ended the process
+
+
+for _verb in VERBS:
+    tapedeck.add_command(_command(_verb))
+
+if __name__ == "__main__":
+    main()

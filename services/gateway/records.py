@@ -1,0 +1,42 @@
+"""A record of the tape as the doors show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bus.codec import LIVE_BODY_BYTES_MAX, Codec, Record
+from bus.errors import BadMessage
+from market.messages import CONTRACT
+from services.gateway.answers import TapeEvent
+
+_CODEC = Codec(CONTRACT)
+
+
+def shown(record: Record) -> TapeEvent:
+    """The event with its fields by name, brought up to the contract's present version."""
+    return TapeEvent(record.seq, record.at_us, record.subject, record.producer, _body(record))
+
+
+def brief(record: Record) -> TapeEvent:
+    """The same for the live stream: a body over 64 KiB is left out, and read when it is wanted."""
+    if len(record.body) <= LIVE_BODY_BYTES_MAX:
+        return shown(record)
+    return TapeEvent(record.seq, record.at_us, record.subject, record.producer, None)
+
+
+def _body(record: Record) -> dict[str, Any] | None:
+    try:
+        body: dict[str, Any] = msgspec.to_builtins(_CODEC.fact(record).event)
+    except BadMessage:
+        return _raw_body(record)
+    return body
+
+
+def _raw_body(record: Record) -> dict[str, Any] | None:
+    """What another deck wrote is shown as it lies there, if it is a map at all."""
+    try:
+        return msgspec.msgpack.decode(record.body, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return None

@@ -1,0 +1,278 @@
+"""Answers as a terminal shows them: aligned text; simulated and stale data say so; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Answer = Mapping[str, Any]
+
+SIMULATED = "SIMULATED DATA: invented prices, no market."
+STALE = "STALE: older than it should be."
+
+_DASH = "–"
+
+
+def anything(answer: Answer) -> str:
+    """Any answer: its values by name, nested ones indented."""
+    return "\n".join([*_marks(answer), *_lines(answer, 0)])
+
+
+def message(answer: Answer) -> str:
+    """The sentence of a command's answer."""
+    return "\n".join([str(answer["message"]), *_marks(answer)])
+
+
+def collector(answer: Answer) -> str:
+    """The collector with its sources and budgets."""
+    pairs = [
+        ("collector", "running" if answer["running"] else "stopped"),
+        ("market", f"{answer['market']}, next session {_text(answer['next_session'])}"),
+        ("last run", answer["last_run"]),
+        ("next run", answer["next_run"]),
+        ("fetching", " ".join(answer["fetching"])),
+        ("watchlist", " ".join(answer["watchlist"])),
+        ("cached", answer["cache_entries"]),
+    ]
+    return "\n\n".join(
+        part
+        for part in (
+            "\n".join([*_marks(answer), *_pairs(pairs)]),
+            _table(("source", "usable", "why not", "again at"), map(_source, answer["sources"])),
+            _table(("budget", "used", "of", "in"), map(_budget, answer["budgets"])),
+            _missing(answer["cycle"]),
+        )
+        if part
+    )
+
+
+def watchlist(answer: Answer) -> str:
+    """One line for each tracked ticker."""
+    heads = ("ticker", "price", "change", "rsi", "trend", "signal", "source", "age", "")
+    rows = (
+        (
+            row["ticker"],
+            _price(row["price"]),
+            _percent(row["change_percent"]),
+            _number(row["rsi"], 1),
+            row["trend"],
+            row["signal"],
+            row["source"],
+            _age(row["age_seconds"]),
+            " ".join(_words(row)),
+        )
+        for row in answer["tickers"]
+    )
+    return "\n".join([*_marks(answer), _table(heads, rows)])
+
+
+def analysis(answer: Answer) -> str:
+    """The decision with its levels, size and components."""
+    scores = answer.get("component_scores") or {}
+    levels, sizing = answer.get("levels") or {}, answer.get("position_sizing") or {}
+    pairs = [
+        ("signal", answer.get("signal")),
+        ("probability", answer.get("probability_score")),
+        ("data source", answer.get("data_source")),
+        *((name, _price(levels.get(name))) for name in ("entry", "stop", "target")),
+        ("reward/risk", _number(levels.get("r_r_ratio"), 2)),
+        ("shares", sizing.get("shares")),
+        ("risk", _number(sizing.get("risk_dollars"), 2)),
+        ("profit", _number(sizing.get("potential_profit"), 2)),
+        *((name, _number(score, 1)) for name, score in scores.items()),
+    ]
+    head = f"{answer['ticker']}: {_text(answer.get('signal'))}"
+    return "\n".join([head, *_marks(answer), *_pairs(pairs)])
+
+
+def bars(answer: Answer) -> str:
+    """One line for each bar."""
+    heads = ("start", "open", "high", "low", "close", "volume")
+    columns = [answer[name] for name in heads]
+    rows = (
+        (_text(start), *map(_price, prices), _number(volume, 0))
+        for start, *prices, volume in zip(*columns, strict=True)
+    )
+    return "\n".join([*_marks(answer), _table(heads, rows)])
+
+
+def indicators(answer: Answer) -> str:
+    """One column for each timeframe."""
+    timeframes: Mapping[str, Answer] = answer["timeframes"]
+    names = ("bar_start", "close", "rsi", "macd", "macd_signal", "macd_histogram", "obv")
+    rest = ("ema20", "ema50", "ema200", "atr")
+    rows = (
+        (name, *(_value(reading.get(name)) for reading in timeframes.values()))
+        for name in names + rest
+    )
+    head = str(answer["ticker"])
+    return "\n".join([head, *_marks(answer), _table(("", *timeframes), rows)])
+
+
+def levels(answer: Answer) -> str:
+    """Resistance above, support below, the price between."""
+    heads = ("kind", "price", "touches", "last touch")
+    rows = [
+        (level["kind"], _price(level["price"]), level["touches"], _text(level["last_touch"]))
+        for level in sorted(answer["levels"], key=lambda level: -float(level["price"]))
+    ]
+    trend = (answer["trend"] or {}).get("name")
+    head = (
+        f"{answer['ticker']} {answer['timeframe']}: {_price(answer['price'])}, trend {_text(trend)}"
+    )
+    return "\n".join([head, *_marks(answer), _table(heads, rows)])
+
+
+def cache(answer: Answer) -> str:
+    """One line for each entry."""
+    heads = ("ticker", "price", "source", "age", "1d bars", "1h bars", "")
+    rows = (
+        (
+            entry["ticker"],
+            _price(entry["price"]),
+            entry["source"],
+            _age(entry["age_seconds"]),
+            entry["bars"].get("1d", 0),
+            entry["bars"].get("1h", 0),
+            " ".join(_words(entry)),
+        )
+        for entry in answer["entries"]
+    )
+    return _table(heads, rows)
+
+
+def decisions(answer: Answer) -> str:
+    """One line for each decision."""
+    heads = ("seq", "at", "ticker", "signal", "score", "reason")
+    rows = (
+        (
+            event["seq"],
+            event["at"],
+            body["ticker"],
+            body["signal"],
+            _number(body.get("composite_score"), 1),
+            body.get("reason"),
+        )
+        for event in answer["events"]
+        if (body := event["event"])
+    )
+    return _table(heads, rows)
+
+
+def events(answer: Answer) -> str:
+    """One line for each event."""
+    return "\n".join(map(event_line, answer["events"]))
+
+
+def event_line(event: Answer) -> str:
+    """An event on one line: its seq, time and subject, then its fields."""
+    body = event["event"]
+    fields = "(large)" if body is None else " ".join(f"{k}={_short(v)}" for k, v in body.items())
+    return f"{event['seq']:>8}  {_text(event['at'])}  {event['subject']}  {fields}"
+
+
+def health(answer: Answer) -> str:
+    """Who is ready and who is missing."""
+    heads = ("service", "ready", "lag", "starts", "pid")
+    rows = (
+        (s["name"], "yes" if s["ready"] else "no", s["lag"], s["starts"], s["pid"])
+        for s in answer["services"]
+    )
+    why = (answer.get("error") or {}).get("message", "")
+    head = "ready" if answer["ready"] else f"not ready: {why or ', '.join(answer['missing'])}"
+    return "\n".join([head, _table(heads, rows)])
+
+
+# --- parts -------------------------------------------------------------------------------------
+
+
+def _marks(answer: Answer) -> list[str]:
+    return [text for word, text in (("simulated", SIMULATED), ("stale", STALE)) if answer.get(word)]
+
+
+def _words(row: Answer) -> list[str]:
+    return [word.upper() for word in ("simulated", "stale") if row.get(word)]
+
+
+def _source(source: Answer) -> tuple[Any, ...]:
+    return (
+        source["source"],
+        "yes" if source["usable"] else "no",
+        source["reason"],
+        source["retry_at"],
+    )
+
+
+def _budget(budget: Answer) -> tuple[Any, ...]:
+    return (budget["source"], budget["used"], budget["limit"], f"{budget['window_seconds']:g} s")
+
+
+def _missing(cycle: Answer | None) -> str:
+    if not cycle:
+        return ""
+    missing = ", ".join(f"{m['ticker']} ({m['reason']})" for m in cycle["missing"])
+    brought = f"Last cycle: {cycle['brought']} of {cycle['asked']}"
+    return f"{brought}; missing: {missing}" if missing else f"{brought}."
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [tuple(heads), *(tuple(map(_text, row)) for row in rows)]
+    if len(lines) == 1:
+        return ""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _pairs(pairs: Sequence[tuple[str, Any]]) -> list[str]:
+    width = max(len(name) for name, _ in pairs)
+    return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs]
+
+
+def _lines(value: Any, depth: int) -> Iterable[str]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for name, item in items:
+        if isinstance(item, Mapping | list) and item:
+            yield f"{'  ' * depth}{name}:"
+            yield from _lines(item, depth + 1)
+        else:
+            yield f"{'  ' * depth}{name}: {_text(item)}"
+
+
+def _value(value: Any) -> str:
+    return _number(value, 2) if isinstance(value, float) else _text(value)
+
+
+def _text(value: Any) -> str:
+    return _DASH if value is None or value in ("", []) else str(value)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _price(value: float | None) -> str:
+    """Cents, and hundredths of them below 1, as printed everywhere."""
+    if value is None:
+        return _DASH
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return _DASH if value is None else f"{value:,.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return _DASH if value is None else f"{value:+.2f} %"
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return _DASH
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

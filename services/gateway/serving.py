@@ -1,0 +1,48 @@
+"""The socket the gateway listens on, and the server that runs on it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bus.errors import AddressRefused
+
+CONNECTIONS_MAX = 256
+MESSAGE_BYTES_MAX = 64 << 10
+"""From a page, over the WebSocket."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket for the server; raises `AddressRefused`, with the remedy for a taken port."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=256
+        )
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        raise AddressRefused(
+            f"http://{host}:{port} is {'taken' if taken else f'refused ({error.strerror})'}",
+            "end the program that holds it, or choose another TAPEDECK_GATEWAY__PORT"
+            if taken
+            else "choose another TAPEDECK_GATEWAY__HOST or TAPEDECK_GATEWAY__PORT",
+        ) from error
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """The server to run as ``server(app).run(sockets=[listen(host, port)])`` in the main thread."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS_MAX,
+            ws_max_size=MESSAGE_BYTES_MAX,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=2,
+        )
+    )

@@ -1,0 +1,206 @@
+"""The live stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from bus.codec import Record
+from market.messages.cache import CacheStatus
+from market.messages.fetcher import CollectorStatus, WatchlistAdded
+from services.gateway import live
+from services.gateway.guard import COOKIE, pass_for
+from services.gateway.news import News
+from tests.services.gateway import samples
+from tests.services.gateway.conftest import Browse
+from tests.services.gateway.fakes import FakeDeck
+
+LIVE = "ws://127.0.0.1:8321/api/live"
+STATE = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
+
+
+def quotes(count: int, first: int = 1, ticker: str = "NVDA") -> list[Record]:
+    return samples.records(*[samples.quote(ticker)] * count, first=first)
+
+
+def seqs(frame: dict[str, Any]) -> list[int]:
+    return [event["seq"] for event in frame["events"]]
+
+
+def test_a_page_gets_a_snapshot_and_then_what_happens(browse: Browse, news: News) -> None:
+    deck = FakeDeck(STATE, quotes(7))
+    with browse(deck).websocket_connect(LIVE) as page:
+        page.send_json({})
+        first = page.receive_json()
+        assert (first["type"], first["cache"]["entries"][0]["ticker"]) == ("snapshot", "NVDA")
+        assert first["collector"]["next_run"] == "2026-11-21T12:05:00Z"
+        said = samples.records(WatchlistAdded("AMD"), first=8)
+        deck.grow(said)
+        news.hear(said)
+        frames = [page.receive_json()]
+        while frames[-1]["seq"] < 8:
+            frames.append(page.receive_json())
+        assert frames[-1]["events"][-1] == {
+            "seq": 8,
+            "at": "2026-11-21T12:00:00.000008Z",
+            "subject": "watchlist.added.AMD",
+            "by": "fetcher",
+            "event": {"ticker": "AMD"},
+        }
+
+
+def test_a_snapshot_comes_without_the_services_too(browse: Browse) -> None:
+    with browse(FakeDeck()).websocket_connect(LIVE) as page:
+        page.send_json({})
+        assert page.receive_json() == {
+            "type": "snapshot",
+            "seq": 0,
+            "collector": None,
+            "cache": None,
+        }
+
+
+def test_a_page_resumes_from_the_tape_without_a_snapshot(browse: Browse) -> None:
+    deck = FakeDeck(STATE, quotes(7))
+    with browse(deck).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 5})
+        frame = page.receive_json()
+    assert (frame["type"], frame["seq"], seqs(frame)) == ("events", 7, [5, 6, 7])
+    assert deck.asked == []
+
+
+def test_a_page_that_keeps_up_is_served_from_memory(browse: Browse, news: News) -> None:
+    deck = FakeDeck(STATE, quotes(7))
+    news.hear(deck.paper.records)
+    with browse(deck).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 5})
+        assert seqs(page.receive_json()) == [5, 6, 7]
+    assert deck.paper.reads == []
+
+
+def test_a_page_sees_the_subjects_that_it_picked(browse: Browse) -> None:
+    records = samples.records(samples.quote("AMD"), WatchlistAdded("AMD"), samples.quote("NVDA"))
+    with browse(FakeDeck(STATE, records)).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 1, "subjects": ["watchlist.", "market.quote.NVDA"]})
+        assert seqs(page.receive_json()) == [2, 3]
+
+
+def test_a_page_that_lags_gets_the_last_word_only_and_misses_no_decision(browse: Browse) -> None:
+    records = [
+        *quotes(300),
+        *samples.records(WatchlistAdded("AMD"), WatchlistAdded("AMD"), first=301),
+        *quotes(400, first=303),
+    ]
+    deck = FakeDeck(STATE, records)
+    with browse(deck).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 1})
+        frame = page.receive_json()
+    assert (frame["seq"], seqs(frame)) == (702, [301, 302, 702])
+
+
+def test_a_page_that_lags_too_far_begins_anew(browse: Browse) -> None:
+    deck = FakeDeck(STATE, quotes(live.LAG_RECORDS_MAX + 2))
+    with browse(deck).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 1})
+        assert page.receive_json()["type"] == "snapshot"
+
+
+def test_a_seq_beyond_the_tape_begins_anew(browse: Browse) -> None:
+    with browse(FakeDeck(STATE, quotes(3))).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 99})
+        assert page.receive_json()["type"] == "snapshot"
+
+
+@pytest.mark.parametrize(
+    "hello",
+    ["{", "[]", '{"from_seq": 0}', '{"from_seq": "1"}', '{"more": 1}', '{"subjects": "market"}'],
+)
+def test_a_wrong_greeting_is_told_so_and_closed(browse: Browse, hello: str) -> None:
+    with browse(FakeDeck(STATE)).websocket_connect(LIVE) as page:
+        page.send_text(hello)
+        told = page.receive_json()
+        assert (told["type"], told["error"]["code"]) == ("error", "bad_message")
+        with pytest.raises(WebSocketDisconnect) as closed:
+            page.receive_json()
+        assert closed.value.code == 1008
+
+
+def test_a_page_greets_once(browse: Browse) -> None:
+    with browse(FakeDeck(STATE)).websocket_connect(LIVE) as page:
+        page.send_json({})
+        assert page.receive_json()["type"] == "snapshot"
+        page.send_json({})
+        assert page.receive_json()["error"]["message"] == "a page greets once"
+
+
+def test_more_pages_than_there_is_room_for_are_told_so(
+    browse: Browse,
+) -> None:
+    client = browse(FakeDeck(STATE), pages_max=1)
+    with client.websocket_connect(LIVE) as first:
+        first.send_json({})
+        assert first.receive_json()["type"] == "snapshot"
+        with client.websocket_connect(LIVE) as second:
+            assert second.receive_json()["error"]["code"] == "overloaded"
+
+
+def test_a_page_that_left_is_forgotten(browse: Browse) -> None:
+    client = browse(FakeDeck(STATE))
+    with client.websocket_connect(LIVE) as page:
+        page.send_json({})
+        page.receive_json()
+        assert "tapedeck_live_pages 1.0" in client.get("/metrics").text
+    assert "tapedeck_live_pages 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "http://evil.example", "authorization": "Bearer t"}, 403),
+        ({"host": "evil.example", "authorization": "Bearer t"}, 403),
+        ({}, 401),
+        ({"authorization": "Bearer other"}, 401),
+    ],
+)
+def test_a_stranger_is_turned_away_before_the_socket_opens(
+    browse: Browse, headers: dict[str, str], status: int
+) -> None:
+    client = browse(FakeDeck(STATE), token="t")
+    with (
+        pytest.raises(WebSocketDenialResponse) as denied,
+        client.websocket_connect(LIVE, headers=headers),
+    ):
+        pytest.fail("the socket opened")
+    assert denied.value.status_code == status
+    assert set(denied.value.json()["error"]) == {"code", "message", "remedy"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer t"},
+        {"cookie": f"{COOKIE}={pass_for('t')}", "origin": "http://127.0.0.1:8321"},
+    ],
+)
+def test_whoever_has_the_token_comes_in(browse: Browse, headers: dict[str, str]) -> None:
+    client = browse(FakeDeck(STATE), token="t")
+    with client.websocket_connect(LIVE, headers=headers) as page:
+        page.send_json({})
+        assert page.receive_json()["type"] == "snapshot"
+
+
+def test_a_frame_holds_a_bounded_number_of_bytes_and_at_least_one_record() -> None:
+    large = quotes(1)[0]._replace(body=b"x" * live.FRAME_BYTES_MAX)
+    small = quotes(2, first=2)
+    assert live.fitting([large, *small]) == [large]
+    assert live.fitting([*small, large]) == small
+    assert live.fitting([]) == []
+
+
+def test_catching_up_ends_at_a_bounded_number_of_records() -> None:
+    deck = FakeDeck(records=quotes(live.LAG_RECORDS_MAX + 600))
+    kept, cursor = live.caught_up(deck, 0)
+    assert (cursor, [r.seq for r in kept]) == (live.LAG_RECORDS_MAX, [live.LAG_RECORDS_MAX])
