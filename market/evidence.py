@@ -73,12 +73,6 @@ def learn(book: Book, seq: int, at_us: int, indicators: Indicators) -> Book:
     return Book(readings, {**book.market, key: kept})
 
 
-def forget(book: Book, ticker: str) -> Book:
-    """The book without the readings of a ticker, real and simulated."""
-    gone = (ticker, simulated(ticker))
-    return Book({k: known for k, known in book.readings.items() if k not in gone}, book.market)
-
-
 def gather(book: Book, key: str, settings_seq: int) -> TickerEvidence | None:
     """The evidence for a key, or None where it has no daily reading."""
     own = book.readings.get(key)

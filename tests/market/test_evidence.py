@@ -12,7 +12,6 @@ from market.evidence import (
     MARKET_LAG_US_MAX,
     Book,
     TickerEvidence,
-    forget,
     gather,
     learn,
     touched_by,
@@ -89,13 +88,6 @@ def test_a_market_bar_that_was_taken_back_counts_no_more() -> None:
 def test_the_market_keeps_a_bounded_past() -> None:
     book = book_of(*(told("SPY", MONDAY + day * DAY_US) for day in range(2 * MARKET_BARS_KEPT)))
     assert len(book.market["SPY"]) == MARKET_BARS_KEPT
-
-
-def test_a_forgotten_ticker_has_no_evidence_in_either_reality() -> None:
-    book = forget(
-        book_of(told("NVDA", MONDAY), told("NVDA~sim", MONDAY), told("SPY", MONDAY)), "NVDA"
-    )
-    assert sorted(book.readings) == ["SPY"]
 
 
 def test_a_market_reading_touches_every_ticker_of_its_reality() -> None:
