@@ -257,7 +257,7 @@ class FetchNow(Command, frozen=True):
 class Budget(msgspec.Struct, frozen=True):
     """What a source's rate budget still holds in the sliding window."""
 
-    source: Source
+    source: Caller
     used: int
     limit: int
     window_seconds: float
@@ -266,7 +266,7 @@ class Budget(msgspec.Struct, frozen=True):
 class SourceState(msgspec.Struct, frozen=True):
     """How a source fares: whether it is used, why not, and when it is tried next."""
 
-    source: Source
+    source: Caller
     usable: bool
     reason: str = ""
     retry_at_us: int = 0

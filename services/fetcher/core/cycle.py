@@ -1,0 +1,54 @@
+"""How a cycle ends: every ticker was brought or refused; n of n, these missing, because."""
+
+from __future__ import annotations
+
+from market.messages.fetcher import CycleFinished, Missing
+from market.symbols import MARK
+from services.fetcher.core import failover
+from services.fetcher.core.declaration import Options
+from services.fetcher.core.state import KINDS, Collector
+
+
+def finished(
+    state: Collector, options: Options, now_us: int, *, late: bool = False
+) -> CycleFinished | None:
+    """The end of the cycle under way; None while it is not over, unless it is ``late``."""
+    if state.cycle is None:
+        return None
+    since_us = state.cycle.started_us
+    tickers = state.watchlist
+    if not late and not all(_over(state, options, one, since_us, now_us) for one in tickers):
+        return None
+    missing = tuple(
+        Missing(one, _reason(state, options, one, now_us))
+        for one in tickers
+        if not _brought(state, options, one, since_us)
+    )
+    return CycleFinished(
+        started_at_us=since_us,
+        asked=len(tickers),
+        brought=len(tickers) - len(missing),
+        missing=missing,
+    )
+
+
+def _over(state: Collector, options: Options, ticker: str, since_us: int, now_us: int) -> bool:
+    real = all(failover.settled(state, options, ticker, kind, since_us, now_us) for kind in KINDS)
+    if not real or not failover.simulates(state, options, ticker, now_us):
+        return real
+    return all(state.of(ticker + MARK).lane(kind).answered_us >= since_us for kind in KINDS)
+
+
+def _brought(state: Collector, options: Options, ticker: str, since_us: int) -> bool:
+    """Simulated data counts where nothing else was asked for."""
+    series = state.of(ticker if options.real else ticker + MARK)
+    return all(series.lane(kind).answered_us >= since_us for kind in KINDS)
+
+
+def _reason(state: Collector, options: Options, ticker: str, now_us: int) -> str:
+    lanes = [state.of(ticker).lane(kind) for kind in KINDS]
+    said = {f"{one.source}: {one.reason}": one.at_us for lane in lanes for one in lane.refusals}
+    texts = sorted(said, key=said.__getitem__) or ["no source could be asked in time"]
+    if options.real and failover.simulates(state, options, ticker, now_us):
+        texts.append("simulated instead")
+    return "; ".join(texts)

@@ -1,0 +1,64 @@
+"""What a source declares of itself, and what the collector was set to at its start."""
+
+from __future__ import annotations
+
+import msgspec
+
+from market.messages.fetcher import Asked, Caller
+
+
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
+    """A source's own statement: what it can bring, how often it may be asked, what it needs.
+
+    ``per_minute`` and ``per_second`` bound any sliding window (0: no bound); ``together`` is how
+    many calls may be under way at once, counted over all sources with the same ``worker``. A call
+    that says nothing for ``lost_after_seconds`` is lost. With ``quote_with_bars`` the daily bars
+    bring the last price along. After a 429 without a told time the source rests
+    ``pause_seconds``, doubled at each one in a row up to ``pause_seconds_max``.
+    """
+
+    name: Caller
+    capabilities: tuple[Asked, ...]
+    worker: str
+    together: int
+    lost_after_seconds: float
+    per_minute: int = 0
+    per_second: int = 0
+    quote_with_bars: bool = False
+    pause_seconds: float = 60.0
+    pause_seconds_max: float = 60.0
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """A source that was named in the settings and cannot be asked, and why."""
+
+    name: Caller
+    reason: str
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator set: fixed while the process lives, never on the tape."""
+
+    sources: tuple[Declaration, ...]
+    calendar: Declaration
+    unusable: tuple[Unusable, ...] = ()
+    interval_seconds: int = 300
+    auto_start: bool = True
+    watchlist: tuple[str, ...] = ()
+    extended_symbols: bool = False
+    seed: int = 7
+
+    @property
+    def real(self) -> tuple[Declaration, ...]:
+        """The sources of real data, in the order in which they are asked."""
+        return tuple(source for source in self.sources if source.name != "simulated")
+
+    @property
+    def simulated(self) -> Declaration | None:
+        """The source of simulated data, where it was not switched off."""
+        return next((source for source in self.sources if source.name == "simulated"), None)
+
+    def declared(self, name: str) -> Declaration:
+        """The declaration of a source by its name; KeyError for one that is not in use."""
+        found = {source.name: source for source in (*self.sources, self.calendar)}
+        return found[name]  # type: ignore[index]

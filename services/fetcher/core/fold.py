@@ -1,0 +1,292 @@
+"""What each fact does to the collector's state; never refuses, never speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from bus.message import Event, Fact
+from market.messages.fetcher import (
+    Bars,
+    CollectorStarted,
+    CollectorStopped,
+    CycleFinished,
+    CycleStarted,
+    FetchRefused,
+    FetchRequested,
+    Quote,
+    Sessions,
+    SourceCalled,
+    WatchlistAdded,
+    WatchlistRemoved,
+)
+from market.symbols import MARK, PROTECTED, is_simulated
+from services.fetcher.core import budget, failover
+from services.fetcher.core.bars import TAIL_ROWS, rows_of
+from services.fetcher.core.state import (
+    Collector,
+    Cycle,
+    Flight,
+    Gate,
+    Kind,
+    Lane,
+    Refusal,
+    Series,
+    gate_key,
+    kind_of,
+)
+
+STRANGERS_MAX = 100
+"""Tickers that are not tracked, but were asked for: what is known of the latest ones is kept."""
+
+
+def started(state: Collector, fact: Fact[CollectorStarted]) -> Collector:
+    """It runs; AUTO_START has had its time."""
+    return replace(state, running=True, told=True)
+
+
+def stopped(state: Collector, fact: Fact[CollectorStopped]) -> Collector:
+    """Nothing is wanted any more but what somebody waits for."""
+    rested = {key: replace(series, wanted_us=0) for key, series in state.series.items()}
+    return replace(state, running=False, told=True, cycle=None, series=rested)
+
+
+def cycle_started(state: Collector, fact: Fact[CycleStarted]) -> Collector:
+    """Every tracked ticker is wanted; a new process has no call under way, and perhaps a key."""
+    series = {
+        key: replace(one, wanted_us=fact.at_us) if one.tracked else one
+        for key, one in state.series.items()
+    }
+    cycle = Cycle(fact.at_us, fact.event.by)
+    state = replace(state, series=series, cycle=cycle, cycle_started_us=fact.at_us)
+    return _as_a_new_process(state) if fact.event.by == "process" else state
+
+
+def cycle_finished(state: Collector, fact: Fact[CycleFinished]) -> Collector:
+    """The next cycle may begin."""
+    return replace(state, cycle=None, last_cycle=fact.event, last_run_us=fact.at_us)
+
+
+def added(state: Collector, fact: Fact[WatchlistAdded]) -> Collector:
+    """The ticker goes to the end of the watchlist, with all that is known of it."""
+    ticker = fact.event.ticker
+    series = replace(state.of(ticker), tracked=True, wanted_us=fact.at_us)
+    others = {key: one for key, one in state.series.items() if key != ticker}
+    return replace(state, series={**others, ticker: series})
+
+
+def removed(state: Collector, fact: Fact[WatchlistRemoved]) -> Collector:
+    """The ticker becomes a stranger: if it comes back, its history need not be fetched again."""
+    ticker = fact.event.ticker
+    series = replace(state.of(ticker), tracked=False, wanted_us=0, asked_us=0)
+    state = _with_series(state, ticker, series)
+    return _bounded(_without(state, ticker + MARK))
+
+
+def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
+    """A stranger moves to the end of the line, so that the one asked for longest ago is first."""
+    ticker = fact.event.ticker
+    series = replace(state.of(ticker), asked_us=fact.at_us)
+    state = state if series.tracked else _without(state, ticker)
+    return _bounded(_with_series(state, ticker, series))
+
+
+def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
+    """The call counts in its source's budget, and is under way."""
+    call = fact.event
+    health = state.health_of(call.source)
+    health = replace(health, calls=budget.counted(health.calls, fact.at_us))
+    state = replace(state, health={**state.health, call.source: health})
+    flight = Flight(call.source, fact.at_us, call.deadline_us)
+    kind = kind_of(call.capability, call.timeframe)
+    if kind is None:
+        return replace(state, calendar=replace(state.calendar, flight=flight))
+    lane = replace(state.of(call.ticker).lane(kind), flight=flight)
+    return _with_lane(state, call.ticker, kind, lane)
+
+
+def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
+    """The quote's lane is fresh."""
+    quote = fact.event
+    if quote.ticker not in state.series:
+        return state
+    lane = _answered(state.of(quote.ticker).lane("quote"), quote.source, fact.at_us)
+    lane = replace(lane, latest_us=quote.market_time_us)
+    state = _with_lane(state, quote.ticker, "quote", lane)
+    return _well(state, quote.source, "quote", fact.at_us)
+
+
+def barred(state: Collector, fact: Fact[Bars]) -> Collector:
+    """The tail of what was said grows; SPY's first real bars end everything simulated."""
+    bars = fact.event
+    if bars.ticker not in state.series:
+        return state
+    lane = _answered(state.of(bars.ticker).lane(bars.timeframe), bars.source, fact.at_us)
+    kept = tuple(row for row in lane.tail if row[0] < bars.start_us[0])
+    tail = (*kept, *rows_of(bars))[-TAIL_ROWS:]
+    lane = replace(lane, tail=tail, latest_us=bars.start_us[-1])
+    state = _with_lane(state, bars.ticker, bars.timeframe, lane)
+    state = _well(state, bars.source, "bars", fact.at_us)
+    return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
+
+
+def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
+    """The lane remembers who said no; the source may have to rest."""
+    event = fact.event
+    kind = kind_of(event.capability, event.timeframe)
+    if kind is None:
+        return replace(state, calendar=_refused(state.calendar, event, fact.at_us))
+    if event.ticker in state.series:
+        lane = _refused(state.of(event.ticker).lane(kind), event, fact.at_us)
+        state = _with_lane(state, event.ticker, kind, lane)
+    return _judged(state, event, fact.at_us)
+
+
+def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
+    """The table of sessions is the new one."""
+    lane = _answered(state.calendar, "calendar", fact.at_us)
+    return replace(state, table=fact.event, calendar=lane)
+
+
+FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
+    CollectorStarted: started,
+    CollectorStopped: stopped,
+    CycleStarted: cycle_started,
+    CycleFinished: cycle_finished,
+    WatchlistAdded: added,
+    WatchlistRemoved: removed,
+    FetchRequested: requested,
+    SourceCalled: called,
+    Quote: quoted,
+    Bars: barred,
+    FetchRefused: refused,
+    Sessions: opened,
+}
+"""Every event that the collector hears, with what it does."""
+
+
+class Draft:
+    """What is about to be said, and the state as it will be then: several decisions in one turn."""
+
+    def __init__(self, state: Collector, now_us: int) -> None:
+        self.state = state
+        self.now_us = now_us
+        self.events: list[Event] = []
+
+    def say(self, *events: Event) -> None:
+        """Say these events, and go on as if they had come back from the tape."""
+        for event in events:
+            self.events.append(event)
+            self.state = FOLDS[type(event)](self.state, Fact(0, self.now_us, event))
+
+
+def _as_a_new_process(state: Collector) -> Collector:
+    series = {
+        key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
+        for key, one in state.series.items()
+    }
+    health = {name: replace(one, stopped="") for name, one in state.health.items()}
+    calendar = replace(state.calendar, flight=None)
+    return replace(state, series=series, health=health, gates={}, calendar=calendar)
+
+
+def _answered(lane: Lane, source: str, at_us: int) -> Lane:
+    return replace(lane, answered_us=at_us, refusals=(), flight=_still(lane, source))
+
+
+def _refused(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
+    before = lane.refusal(event.source)
+    times = before.times + 1 if before else 1
+    refusal = Refusal(event.source, event.reason, at_us, event.retry_at_us, times)
+    others = tuple(one for one in lane.refusals if one.source != event.source)
+    return replace(lane, refusals=(*others, refusal), flight=_still(lane, event.source))
+
+
+def _still(lane: Lane, source: str) -> Flight | None:
+    """The call under way, unless it was this source's."""
+    return lane.flight if lane.flight and lane.flight.source != source else None
+
+
+def _well(state: Collector, source: str, capability: str, at_us: int) -> Collector:
+    """The source answered; if it was down, nobody waits any longer for having found it so."""
+    gate = state.gate_of(source, capability)
+    if gate.failures >= failover.FAILURES_BEFORE_CLOSING:
+        state = _pardoned(state, source)
+    health = replace(state.health_of(source), last_answer_us=at_us, pauses=0)
+    return replace(
+        state,
+        health={**state.health, source: health},
+        gates={**state.gates, gate_key(source, capability): Gate()},
+    )
+
+
+def _pardoned(state: Collector, source: str) -> Collector:
+    def pardon(lane: Lane) -> Lane:
+        refusals = tuple(
+            replace(one, retry_at_us=one.at_us)
+            if one.source == source and one.reason in failover.FAILURES
+            else one
+            for one in lane.refusals
+        )
+        return replace(lane, refusals=refusals)
+
+    return replace(
+        state,
+        series={
+            key: replace(one, lanes={kind: pardon(lane) for kind, lane in one.lanes.items()})
+            for key, one in state.series.items()
+        },
+    )
+
+
+def _judged(state: Collector, event: FetchRefused, at_us: int) -> Collector:
+    """What a refusal says about the source as a whole, or about one of its capabilities."""
+    health = state.health_of(event.source)
+    gate = state.gate_of(event.source, event.capability)
+    if event.reason == "unauthorized":
+        health = replace(health, stopped=event.message)
+    elif event.reason == "rate_limited":
+        pauses = health.pauses + 1
+        health = replace(health, paused_until_us=event.retry_at_us, pauses=pauses)
+    elif event.reason == "forbidden" and event.ticker.isalnum():
+        gate = replace(gate, forbidden_until_us=event.retry_at_us)
+    elif event.reason in failover.FAILURES:
+        failures = gate.failures + 1
+        rest_us = failover.closed_for_us(event.source, event.capability, failures, at_us)
+        gate = replace(gate, failures=failures, closed_until_us=at_us + rest_us if rest_us else 0)
+    elif event.reason in failover.NOTHING_THERE:
+        gate = replace(gate, failures=0)
+    return replace(
+        state,
+        health={**state.health, event.source: health},
+        gates={**state.gates, gate_key(event.source, event.capability): gate},
+    )
+
+
+def _with_series(state: Collector, key: str, series: Series) -> Collector:
+    return replace(state, series={**state.series, key: series})
+
+
+def _with_lane(state: Collector, key: str, kind: Kind, lane: Lane) -> Collector:
+    series = state.of(key)
+    return _with_series(state, key, replace(series, lanes={**series.lanes, kind: lane}))
+
+
+def _without(state: Collector, key: str) -> Collector:
+    return replace(state, series={k: one for k, one in state.series.items() if k != key})
+
+
+def _without_simulated(state: Collector) -> Collector:
+    kept = {key: series for key, series in state.series.items() if not is_simulated(key)}
+    return replace(state, series=kept) if len(kept) < len(state.series) else state
+
+
+def _bounded(state: Collector) -> Collector:
+    """Forget the strangers that were asked for longest ago."""
+    strangers = [
+        key for key, series in state.series.items() if not series.tracked and not is_simulated(key)
+    ]
+    gone = set(strangers[: max(0, len(strangers) - STRANGERS_MAX)])
+    return replace(state, series={k: s for k, s in state.series.items() if k not in gone})

@@ -1,0 +1,172 @@
+"""What the collector knows: a fold of its own events, of plain values only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import field
+
+from market.messages.fetcher import Asked, Caller, CycleFinished, Reason, Sessions, Timeframe
+from market.sessions import NO_SESSIONS
+from market.symbols import PROTECTED
+
+Kind = Literal["quote", "1d", "1h"]
+"""What is kept fresh of a ticker, each by itself."""
+
+KINDS: tuple[Kind, ...] = ("quote", "1d", "1h")
+
+URGENT_US = 60_000_000
+"""A wish that could not be met for a minute is no longer urgent: nobody waits for it any more."""
+
+Row = tuple[int, int]
+"""A bar that was said: its start, and a digest of its values."""
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A call under way."""
+
+    source: Caller
+    at_us: int
+    deadline_us: int
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The last no of a source, how many it said in a row, and when it is asked again."""
+
+    source: Caller
+    reason: Reason
+    at_us: int
+    retry_at_us: int
+    times: int
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """One kind of data of one ticker: when it was brought, what is under way, who refused since.
+
+    ``latest_us`` is the market time of the last quote, or the start of the last bar; ``tail`` are
+    the last bars that were said.
+    """
+
+    answered_us: int = 0
+    latest_us: int = 0
+    flight: Flight | None = None
+    refusals: tuple[Refusal, ...] = ()
+    tail: tuple[Row, ...] = ()
+
+    def refusal(self, source: str) -> Refusal | None:
+        """The last no of this source since the last answer."""
+        return next((refusal for refusal in self.refusals if refusal.source == source), None)
+
+
+NO_LANE = Lane()
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A ticker's lanes, and since when they are wanted.
+
+    ``wanted_us`` is set by a cycle or when the ticker is added, ``asked_us`` by somebody who waits.
+    """
+
+    tracked: bool = False
+    wanted_us: int = 0
+    asked_us: int = 0
+    lanes: dict[Kind, Lane] = field(default_factory=dict)
+
+    def lane(self, kind: Kind) -> Lane:
+        """The lane of this kind; an empty one before anything happened on it."""
+        return self.lanes.get(kind, NO_LANE)
+
+    @property
+    def has_bars(self) -> bool:
+        """Whether daily bars were ever brought."""
+        return bool(self.lane("1d").tail)
+
+
+NO_SERIES = Series()
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a source fares as a whole: its calls of the last minute, and what keeps it from more."""
+
+    calls: tuple[int, ...] = ()
+    stopped: str = ""
+    paused_until_us: int = 0
+    pauses: int = 0
+    last_answer_us: int = 0
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """One capability of one source: failures in a row, and until when it is not asked."""
+
+    failures: int = 0
+    closed_until_us: int = 0
+    forbidden_until_us: int = 0
+
+
+class Cycle(msgspec.Struct, frozen=True):
+    """The cycle under way."""
+
+    started_us: int
+    by: str
+
+
+class Collector(msgspec.Struct, frozen=True):
+    """The whole state; ``told`` says whether the tape holds a start or a stop."""
+
+    running: bool = False
+    told: bool = False
+    series: dict[str, Series] = field(default_factory=dict)
+    cycle: Cycle | None = None
+    cycle_started_us: int = 0
+    last_cycle: CycleFinished | None = None
+    last_run_us: int = 0
+    health: dict[str, Health] = field(default_factory=dict)
+    gates: dict[str, Gate] = field(default_factory=dict)
+    table: Sessions = NO_SESSIONS
+    calendar: Lane = NO_LANE
+
+    def of(self, key: str) -> Series:
+        """The series of a key; an empty one where nothing is known."""
+        return self.series.get(key, NO_SERIES)
+
+    def health_of(self, source: str) -> Health:
+        """How a source fares."""
+        return self.health.get(source, Health())
+
+    def gate_of(self, source: str, capability: str) -> Gate:
+        """How one capability of a source fares."""
+        return self.gates.get(gate_key(source, capability), Gate())
+
+    @property
+    def watchlist(self) -> tuple[str, ...]:
+        """The tracked tickers, the protected ones first, then in the order in which they came."""
+        tracked = [key for key, series in self.series.items() if series.tracked]
+        return tuple(sorted(tracked, key=rank))
+
+
+def gate_key(source: str, capability: str) -> str:
+    """Where a gate is kept."""
+    return f"{source}/{capability}"
+
+
+def rank(ticker: str) -> int:
+    """The protected tickers go first, in their own order."""
+    return PROTECTED.index(ticker) if ticker in PROTECTED else len(PROTECTED)
+
+
+def kind_of(asked: Asked, timeframe: Timeframe | None) -> Kind | None:
+    """The lane that a call belongs to; None for the calendar's."""
+    if asked == "sessions":
+        return None
+    return timeframe if asked == "bars" and timeframe else "quote"
+
+
+def capability_of(kind: Kind) -> Literal["quote", "bars"]:
+    """What a source must be able to bring for this lane."""
+    return "quote" if kind == "quote" else "bars"
+
+
+def timeframe_of(kind: Kind) -> Timeframe | None:
+    """The timeframe of a lane of bars; None for the quote's."""
+    return None if kind == "quote" else kind

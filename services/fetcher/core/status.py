@@ -1,0 +1,127 @@
+"""How the collector fares, as an answer and as the text of its status file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from market.messages.fetcher import Asked, Budget, CollectorState, SourceState
+from market.sessions import market_state, next_session
+from market.symbols import PROTECTED, is_simulated, plain
+from services.fetcher.core import budget, schedule
+from services.fetcher.core.declaration import Declaration, Options
+from services.fetcher.core.failover import NEVER_US, capability_closed_until_us
+from services.fetcher.core.state import Collector
+
+
+def status(state: Collector, options: Options, now_us: int) -> CollectorState:
+    """The collector as it is now."""
+    coming = schedule.next_cycle(state, options, now_us)
+    session = next_session(state.table, now_us)
+    return CollectorState(
+        running=state.running,
+        simulated=any(map(is_simulated, state.series)),
+        last_run_us=state.last_run_us,
+        next_run_us=max(coming.at_us, now_us) if coming else 0,
+        watchlist=state.watchlist,
+        protected=PROTECTED,
+        market=market_state(state.table, now_us),
+        next_session_us=session.open_us if session else 0,
+        fetching=_fetching(state),
+        budgets=tuple(_budget(state, one, now_us) for one in options.real if one.per_minute),
+        sources=(
+            *(_source(state, one, now_us) for one in options.sources),
+            *(SourceState(one.name, usable=False, reason=one.reason) for one in options.unusable),
+        ),
+        cycle=state.last_cycle,
+    )
+
+
+def status_file(state: CollectorState) -> bytes:
+    """The status as JSON for people and scripts: instants in ISO-8601, null where there is none."""
+    cycle = state.cycle
+    document = {
+        "running": state.running,
+        "simulated": state.simulated,
+        "last_run": iso(state.last_run_us),
+        "next_run": iso(state.next_run_us),
+        "market": state.market,
+        "next_session": iso(state.next_session_us),
+        "tickers_tracked": len(state.watchlist),
+        "watchlist": state.watchlist,
+        "protected": state.protected,
+        "fetching": state.fetching,
+        "cycle": cycle
+        and {
+            "started_at": iso(cycle.started_at_us),
+            "asked": cycle.asked,
+            "brought": cycle.brought,
+            "missing": {one.ticker: one.reason for one in cycle.missing},
+        },
+        "budgets": {one.source: {"used": one.used, "limit": one.limit} for one in state.budgets},
+        "sources": {
+            one.source: {
+                "usable": one.usable,
+                "reason": one.reason,
+                "retry_at": iso(one.retry_at_us),
+                "last_answer": iso(one.last_answer_us),
+            }
+            for one in state.sources
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def watchlist_file(state: Collector) -> bytes:
+    """The watchlist as a JSON list."""
+    return msgspec.json.encode(state.watchlist) + b"\n"
+
+
+def iso(at_us: int) -> str | None:
+    """An instant as ISO-8601 to the second, None for 0."""
+    if at_us == 0:
+        return None
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _fetching(state: Collector) -> tuple[str, ...]:
+    busy = {
+        plain(key)
+        for key, series in state.series.items()
+        if any(lane.flight for lane in series.lanes.values())
+    }
+    return tuple(sorted(busy))
+
+
+def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:
+    used = len(budget.within_minute(state.health_of(source.name).calls, now_us))
+    return Budget(source.name, used, source.per_minute, window_seconds=60.0)
+
+
+def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
+    """A source is usable while one of its capabilities is; what keeps the others is said too."""
+    closed_us = {
+        capability: capability_closed_until_us(state, source.name, capability)
+        for capability in source.capabilities
+    }
+    shut = {one: until_us for one, until_us in closed_us.items() if until_us > now_us}
+    first_us = min(shut.values(), default=0)
+    return SourceState(
+        source=source.name,
+        usable=len(shut) < len(closed_us),
+        reason="; ".join(f"{one}: {_why(state, source.name, one, now_us)}" for one in shut),
+        retry_at_us=first_us if first_us < NEVER_US else 0,
+        last_answer_us=state.health_of(source.name).last_answer_us,
+    )
+
+
+def _why(state: Collector, source: str, capability: Asked, now_us: int) -> str:
+    health, gate = state.health_of(source), state.gate_of(source, capability)
+    if health.stopped:
+        return health.stopped
+    if health.paused_until_us > now_us:
+        return "rate limited"
+    if gate.forbidden_until_us > now_us:
+        return "forbidden to this key"
+    return f"{gate.failures} failures in a row"

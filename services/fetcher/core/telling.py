@@ -1,0 +1,129 @@
+"""What is said of an answer or of a failure: quotes, bars, refusals."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from market.messages.fetcher import Bars, FetchRefused, Quote, Sessions, SourceCalled
+from services.fetcher.core import failover
+from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
+from services.fetcher.core.bars import bars_said
+from services.fetcher.core.declaration import Options
+from services.fetcher.core.fold import Draft
+from services.fetcher.core.plan import wanted_since_us
+from services.fetcher.core.state import Collector, Lane, kind_of
+from services.fetcher.core.validate import price_or_none, quote_fault
+
+
+def tell_answer(
+    draft: Draft, options: Options, call: SourceCalled, asked_us: int, answer: Answer
+) -> None:
+    """Say the bars of an answer, and its quote where that is wanted from this source."""
+    if call.ticker not in draft.state.series:
+        return  # removed meanwhile, and forgotten
+    if call.timeframe is not None:
+        bars = _bars(draft.state, call, asked_us, answer)
+        nothing = Failure(
+            "no_data", "no bar of the answer lies in a session", None, answer.answer_hash
+        )
+        draft.say(*(bars or [refusal(draft.state, options, call, nothing, draft.now_us)]))
+    if answer.quote is not None and _wants_quote(draft, options, call):
+        draft.say(_quote_or_refusal(draft, options, call, answer, answer.quote))
+    elif call.capability == "quote" and answer.quote is None:
+        nothing = Failure("invalid", "the answer has no price", None, answer.answer_hash)
+        draft.say(refusal(draft.state, options, call, nothing, draft.now_us))
+
+
+def tell_failure(draft: Draft, options: Options, call: SourceCalled, failure: Failure) -> None:
+    """Say that a call brought nothing, unless it was given up already."""
+    lane = lane_of(draft.state, call)
+    if lane.flight and lane.flight.source == call.source:
+        draft.say(refusal(draft.state, options, call, failure, draft.now_us))
+
+
+def refusal(
+    state: Collector, options: Options, call: SourceCalled, failure: Failure, now_us: int
+) -> FetchRefused:
+    """The refusal of a call, with the time at which it is tried again."""
+    source = options.declared(call.source)
+    health = state.health_of(call.source)
+    return FetchRefused(
+        ticker=call.ticker,
+        capability=call.capability,
+        source=call.source,
+        reason=failure.reason,
+        message=failure.message,
+        timeframe=call.timeframe,
+        retry_at_us=failover.retry_at_us(
+            lane_of(state, call), health, source, call, failure, now_us
+        ),
+        answer_hash=failure.answer_hash,
+    )
+
+
+def table_fault(table: Sessions) -> str:
+    """Why a table of sessions is not believed; empty where it is."""
+    if not table.date:
+        return "the table of sessions is empty"
+    if not len(table.date) == len(table.open_us) == len(table.close_us):
+        return "the columns of the table of sessions differ in length"
+    instants = [at for pair in zip(table.open_us, table.close_us, strict=True) for at in pair]
+    ordered = all(a < b for a, b in pairwise(instants))
+    return "" if ordered else "the sessions of the table do not follow one another"
+
+
+def lane_of(state: Collector, call: SourceCalled) -> Lane:
+    """The lane that a call is made for."""
+    kind = kind_of(call.capability, call.timeframe)
+    return state.of(call.ticker).lane(kind) if kind else state.calendar
+
+
+def _bars(state: Collector, call: SourceCalled, asked_us: int, answer: Answer) -> tuple[Bars, ...]:
+    if call.timeframe is None or call.source == "calendar":
+        return ()
+    return bars_said(
+        answer,
+        call.ticker,
+        call.timeframe,
+        call.source,
+        asked_us=asked_us,
+        table=state.table,
+        tail=lane_of(state, call).tail,
+    )
+
+
+def _wants_quote(draft: Draft, options: Options, call: SourceCalled) -> bool:
+    """A quote that came along with bars is said where this source is the one to ask for it."""
+    if call.capability == "quote":
+        return True
+    state, now_us = draft.state, draft.now_us
+    series = state.of(call.ticker)
+    since_us = wanted_since_us(state, series, now_us)
+    lane = series.lane("quote")
+    if lane.answered_us >= since_us or lane.flight:
+        return False
+    choice = failover.choose(state, options, call.ticker, "quote", since_us, now_us)
+    return choice.source is not None and choice.source.name == call.source
+
+
+def _quote_or_refusal(
+    draft: Draft, options: Options, call: SourceCalled, answer: Answer, quote: QuoteAnswer
+) -> Quote | FetchRefused:
+    state, now_us = draft.state, draft.now_us
+    fault = quote_fault(quote, state.of(call.ticker).lane("quote").latest_us, now_us)
+    if fault or call.source == "calendar":
+        asked = SourceCalled(call.source, "quote", call.ticker)
+        failure = Failure("invalid", fault, None, answer.answer_hash)
+        return refusal(state, options, asked, failure, now_us)
+    return Quote(
+        ticker=call.ticker,
+        price=quote.price,
+        source=call.source,
+        market_time_us=quote.market_time_us,
+        open=price_or_none(quote.open),
+        high=price_or_none(quote.high),
+        low=price_or_none(quote.low),
+        previous_close=price_or_none(quote.previous_close),
+        volume=quote.volume if quote.volume is not None and quote.volume >= 0 else None,
+        answer_hash=answer.answer_hash,
+    )

@@ -1,0 +1,39 @@
+"""From the settings to the collector's options and ports."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from config.settings import Settings
+from services.fetcher.core.declaration import Declaration, Options, Unusable
+from services.fetcher.ports import Ports, real_ports
+from services.fetcher.sources import calendar, finnhub, simulated, yahoo
+
+NO_KEY = Unusable("finnhub", "no key: set FINNHUB_API_KEY, or go on without")
+
+
+def options_of(settings: Settings) -> Options:
+    """What the operator set, with what each source declares."""
+    fetcher = settings.fetcher
+    has_key = bool(settings.finnhub_api_key)
+    declared: dict[str, Declaration] = {
+        "finnhub": replace(finnhub.DECLARED, per_minute=fetcher.finnhub_per_minute),
+        "yahoo": yahoo.DECLARED,
+        "simulated": simulated.DECLARED,
+    }
+    named = [name for name in fetcher.sources if name != "finnhub" or has_key]
+    return Options(
+        sources=tuple(declared[name] for name in named),
+        calendar=calendar.DECLARED,
+        unusable=(NO_KEY,) if "finnhub" in fetcher.sources and not has_key else (),
+        interval_seconds=fetcher.interval_seconds,
+        auto_start=fetcher.auto_start,
+        watchlist=fetcher.watchlist,
+        extended_symbols=fetcher.extended_symbols,
+        seed=fetcher.simulated_seed,
+    )
+
+
+def ports_of(settings: Settings) -> Ports:
+    """What the collector touches; nothing is started before it is needed."""
+    return real_ports(settings.home, settings.finnhub_api_key)

@@ -1,0 +1,61 @@
+"""The ports of the collector's effects: the web, the child, the home's small files."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from config.settings import Secret
+from services.fetcher.child.client import Child, ChildProcess
+from services.fetcher.http import Http, get
+
+
+class Files(Protocol):
+    """A port: small files that are replaced as a whole."""
+
+    def save(self, name: str, body: bytes, at_us: int) -> None:
+        """Replace the file, unless a later state of it is there; raises `OSError`."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All that the effects of the collector touch."""
+
+    http: Http
+    finnhub_key: Secret
+    child: Child
+    files: Files
+
+
+class HomeFiles:
+    """Files in the home, replaced atomically: a reader sees the old one or the new one."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._written_us: dict[str, int] = {}
+
+    def save(self, name: str, body: bytes, at_us: int) -> None:
+        """Replace the file, unless a later state of it was written by this process."""
+        with self._lock:
+            if at_us < self._written_us.get(name, 0):
+                return
+            with tempfile.NamedTemporaryFile(
+                dir=self._home, prefix=f".{name}.", delete=False
+            ) as new:
+                new.write(body)
+            Path(new.name).replace(self._home / name)
+            self._written_us[name] = at_us
+
+
+def real_ports(home: Path, finnhub_key: Secret) -> Ports:
+    """The ports of a running collector; nothing is started before it is needed."""
+    return Ports(
+        http=get,
+        finnhub_key=finnhub_key,
+        child=ChildProcess(home / "yfinance"),
+        files=HomeFiles(home),
+    )

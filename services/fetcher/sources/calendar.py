@@ -1,0 +1,36 @@
+"""The exchange's calendar, through exchange_calendars in the child: sessions, a year each way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from market.messages.fetcher import Sessions
+from services.fetcher.child.client import Child
+from services.fetcher.child.frames import AskSessions, Failed, SessionTable
+from services.fetcher.core.answers import Failure
+from services.fetcher.core.declaration import Declaration
+
+DECLARED = Declaration(
+    name="calendar",
+    capabilities=("sessions",),
+    worker="child",
+    together=1,
+    lost_after_seconds=60.0,
+)
+
+SECONDS = 10.0
+AROUND_DAYS = 365
+
+
+def fetch_sessions(exchange: str, asked_us: int, child: Child) -> Sessions | Failure:
+    """The sessions from a year before ``asked_us`` to a year after it."""
+    today = datetime.fromtimestamp(asked_us / 1e6, UTC).date()
+    around = timedelta(days=AROUND_DAYS)
+    asked = AskSessions(exchange, (today - around).isoformat(), (today + around).isoformat())
+    answer = child.ask(asked, SECONDS)
+    if isinstance(answer, SessionTable):
+        columns = (tuple(answer.date), tuple(answer.open_us), tuple(answer.close_us))
+        return Sessions(exchange, *columns)
+    if isinstance(answer, Failed):
+        return Failure("provider_error", f"{answer.kinds[:1]}: {answer.message}"[:300])
+    return Failure("provider_error", "the child answered another question")

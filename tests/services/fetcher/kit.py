@@ -1,0 +1,242 @@
+"""The collector's test kit: its options, fakes of its ports, and a way to play it through."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bus.testing import Deck, Instant, microseconds
+from config.settings import Secret
+from market.messages.fetcher import Bars, Sessions, SourceCalled
+from market.sessions import day_start_us
+from services.fetcher.child.frames import (
+    Answered,
+    AskChart,
+    AskSessions,
+    Chart,
+    Failed,
+    Loaded,
+    Request,
+    SessionTable,
+)
+from services.fetcher.core.answers import Failure
+from services.fetcher.core.declaration import Options
+from services.fetcher.core.state import Collector
+from services.fetcher.http import HttpAnswer
+from services.fetcher.ports import Ports
+from services.fetcher.sources import calendar, finnhub, simulated, yahoo
+from tests.fakes import wire
+from tests.fakes.finnhub import GOOD_KEY, Finnhub
+from tests.fakes.market import Market
+from tests.fakes.sessions import new_york_day
+from tests.fakes.sessions import sessions as new_york_sessions
+
+OPTIONS = Options(
+    sources=(finnhub.DECLARED, yahoo.DECLARED, simulated.DECLARED), calendar=calendar.DECLARED
+)
+KEYLESS = Options(sources=(yahoo.DECLARED, simulated.DECLARED), calendar=calendar.DECLARED)
+
+DEAD = Failure("unreachable", "nobody listens")
+GONE = Failed(kinds=["ConnectionError", "RequestException", "CurlError"], message="nobody listens")
+
+MARKET = Market()
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is set."""
+
+    now_us: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return self.now_us / 1e6
+
+
+@dataclass
+class FakeHttp:
+    """Finnhub without a network; ``down`` answers for every symbol, ``faults`` for one."""
+
+    clock: Clock
+    down: HttpAnswer | Failure | None = None
+    faults: dict[str, HttpAnswer | Failure] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    service: Finnhub = field(default_factory=lambda: Finnhub(MARKET, frozenset({GOOD_KEY})))
+
+    def __call__(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], seconds: float
+    ) -> HttpAnswer | Failure:
+        symbol = params["symbol"]
+        self.asked.append(symbol)
+        if fault := self.faults.get(symbol) or self.down:
+            return fault
+        parts = urlsplit(url)
+        request = wire.Request(
+            host=parts.netloc,
+            method="GET",
+            path=parts.path,
+            query=dict(params),
+            headers={name.lower(): value for name, value in headers.items()},
+        )
+        return http_answer(self.service.answer(request, self.clock.seconds))
+
+
+@dataclass
+class FakeChild:
+    """Yahoo and the calendar without a process; faults as for `FakeHttp`."""
+
+    clock: Clock
+    down: Failed | None = None
+    calendar_down: Failed | None = None
+    faults: dict[str, Failed] = field(default_factory=dict)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def ask(self, request: Request, seconds: float) -> Answered:
+        match request:
+            case AskSessions(first=first, last=last):
+                return self.calendar_down or session_table(first, last)
+            case AskChart(symbol=symbol, period=period, interval=interval):
+                self.asked.append((symbol, period, interval))
+                return self.faults.get(symbol) or self.down or chart(request, self.clock.seconds)
+        return Loaded()
+
+
+@dataclass
+class FakeFiles:
+    """Files that are only remembered."""
+
+    saved: dict[str, bytes] = field(default_factory=dict)
+
+    def save(self, name: str, body: bytes, at_us: int) -> None:
+        self.saved[name] = body
+
+
+@dataclass
+class World:
+    """All fakes of the collector's ports, under one clock."""
+
+    clock: Clock = field(default_factory=Clock)
+    key: str = GOOD_KEY
+
+    def __post_init__(self) -> None:
+        self.http = FakeHttp(self.clock)
+        self.child = FakeChild(self.clock)
+        self.files = FakeFiles()
+        self.ports = Ports(self.http, Secret(self.key), self.child, self.files)
+
+    def cut_off(self) -> None:
+        """Nobody can be reached any more."""
+        self.http.down, self.child.down = DEAD, GONE
+
+    def reconnect(self) -> None:
+        """Everybody can be reached again."""
+        self.http.down = self.child.down = None
+
+    def play(self, deck: Deck[Collector], at: Instant) -> None:
+        """Let the deck do at an instant whatever there is to do, until it is quiet."""
+        self.clock.now_us = max(microseconds(at), deck.now_us)
+        for _ in range(1_000):
+            deck.tick(self.clock.now_us)
+            if not deck.effects:
+                return
+            deck.perform(self.ports, self.clock.now_us)
+        raise AssertionError(f"the collector is never quiet: {deck.said[-20:]}")
+
+    def run(self, deck: Deck[Collector], until: Instant) -> None:
+        """Let time pass, from alarm to alarm, and do at each what there is to do."""
+        end_us = microseconds(until)
+        self.play(deck, self.clock.now_us)
+        for _ in range(10_000):
+            alarm_us = deck.actor.tick(deck.state, self.clock.now_us).next_us
+            if alarm_us is None or alarm_us > end_us:
+                self.play(deck, end_us)
+                return
+            self.play(deck, alarm_us)
+        raise AssertionError(f"alarms never end: {deck.said[-20:]}")
+
+
+def http_answer(answer: wire.Answer) -> HttpAnswer:
+    """An imitated answer as the HTTP port gives it."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return HttpAnswer(answer.status, {**headers, "content-type": answer.content_type}, answer.body)
+
+
+def session_table(first: str, last: str) -> SessionTable:
+    """The sessions between two dates, by the imitation's own rules."""
+    found = list(new_york_sessions(date.fromisoformat(first), date.fromisoformat(last)))
+    return SessionTable(
+        [one.day.isoformat() for one in found],
+        [one.open_seconds * 1_000_000 for one in found],
+        [one.close_seconds * 1_000_000 for one in found],
+    )
+
+
+def table(first: str, last: str) -> Sessions:
+    """The same, as the event."""
+    found = session_table(first, last)
+    return Sessions("XNYS", tuple(found.date), tuple(found.open_us), tuple(found.close_us))
+
+
+def chart(asked: AskChart, at_seconds: float) -> Answered:
+    """A chart as yfinance makes it of what the imitation serves."""
+    if asked.symbol not in MARKET.listings:
+        text = "No data found, symbol may be delisted"
+        return Failed(kinds=["StatusError"], message=text, status=404)
+    truth = MARKET.truth(asked.symbol, at_seconds)
+    sizes = {"5d": 5, "1mo": 21, "3mo": 63, "1y": 251, "5y": 1_255, "730d": 730}
+    size = sizes[asked.period]
+    daily = asked.interval == "1d"
+    rows = truth.daily[-size:] if daily else truth.hourly[-7 * size :]
+    split_days = {one.day.isoformat(): one.numerator / one.denominator for one in truth.splits}
+    days = [new_york_day(row.start_seconds).isoformat() for row in rows]
+    first = [not i or days[i] != days[i - 1] for i in range(len(days))]
+    return Chart(
+        symbol=asked.symbol,
+        price=truth.quote.price,
+        market_time_us=int(truth.quote.at_seconds) * 1_000_000,
+        day_volume=float(truth.daily[-1].volume),
+        start_us=[
+            day_start_us(day) if daily else row.start_seconds * 1_000_000
+            for day, row in zip(days, rows, strict=True)
+        ],
+        open=[row.open for row in rows],
+        high=[row.high for row in rows],
+        low=[row.low for row in rows],
+        close=[row.close for row in rows],
+        volume=[float(row.volume) for row in rows],
+        splits=[split_days.get(d, 0.0) if one else 0.0 for d, one in zip(days, first, strict=True)],
+        dividends=[0.0] * len(rows),
+        answer_hash=f"hash of {asked.symbol}",
+    )
+
+
+def called(deck: Deck[Collector]) -> list[tuple[str, str, str]]:
+    """Every call that was made: source, ticker, and kind of data."""
+    return [
+        (event.source, event.ticker, event.timeframe or event.capability)
+        for event in deck.said
+        if isinstance(event, SourceCalled)
+    ]
+
+
+def bars_known(deck: Deck[Collector]) -> Counter[tuple[str, str]]:
+    """How many different bars of which series are on the tape."""
+    starts = {
+        (event.ticker, event.timeframe, start)
+        for event in deck.said
+        if isinstance(event, Bars)
+        for start in event.start_us
+    }
+    return Counter((ticker, timeframe) for ticker, timeframe, _ in starts)
+
+
+def shared_data() -> Path | None:
+    """Where real recorded answers lie, if the caller has them."""
+    import os
+
+    named = os.environ.get("TAPEDECK_SHARED_DATA")
+    return Path(named) if named else None

@@ -1,0 +1,114 @@
+"""The collector keeps the laws of every actor, whatever its past."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from hypothesis import strategies as st
+
+from bus.laws import START_US, STEP_US, ActorLaws
+from market.messages.fetcher import (
+    AddTicker,
+    Bars,
+    CollectorStarted,
+    CollectorStopped,
+    CycleFinished,
+    CycleStarted,
+    FetchNow,
+    FetchRefused,
+    FetchRequested,
+    Quote,
+    Reason,
+    RemoveTicker,
+    Restart,
+    Sessions,
+    Source,
+    SourceCalled,
+    Start,
+    Stop,
+    Timeframe,
+    WatchlistAdded,
+    WatchlistRemoved,
+)
+from services.fetcher.actor import build
+from tests.services.fetcher.kit import OPTIONS
+
+TICKERS = st.sampled_from(["SPY", "QQQ", "NVDA", "BRK-B"])
+KEYS = st.sampled_from(["SPY", "QQQ", "NVDA", "SPY~sim", "NVDA~sim"])
+INSTANTS = st.integers(0, 100).map(lambda steps: START_US + steps * STEP_US)
+PRICES = st.floats(0.01, 5_000, allow_nan=False)
+SOURCES: st.SearchStrategy[Source] = st.sampled_from(get_args(Source))
+TIMEFRAMES: st.SearchStrategy[Timeframe] = st.sampled_from(get_args(Timeframe))
+REASONS: st.SearchStrategy[Reason] = st.sampled_from(get_args(Reason))
+
+
+@st.composite
+def bars(draw: st.DrawFn) -> Bars:
+    """A few flat bars; the collector looks at nothing but their values."""
+    start = draw(st.lists(st.integers(0, 40), min_size=1, max_size=6, unique=True).map(sorted))
+    prices = tuple(draw(PRICES) for _ in start)
+    return Bars(
+        ticker=draw(KEYS),
+        timeframe=draw(TIMEFRAMES),
+        source=draw(SOURCES),
+        forming=draw(st.booleans()),
+        start_us=tuple(START_US + 3_600 * STEP_US * n for n in start),
+        open=prices,
+        high=prices,
+        low=prices,
+        close=prices,
+        volume=prices,
+    )
+
+
+@st.composite
+def refusals(draw: st.DrawFn) -> FetchRefused:
+    call = draw(calls())
+    of_calendar = draw(st.booleans())
+    return FetchRefused(
+        ticker=call.ticker,
+        capability="sessions" if of_calendar else call.capability,
+        source="calendar" if of_calendar else call.source,
+        reason=draw(REASONS),
+        message="no",
+        timeframe=call.timeframe,
+        retry_at_us=draw(INSTANTS),
+    )
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> SourceCalled:
+    timeframe = draw(st.none() | TIMEFRAMES)
+    return SourceCalled(
+        source=draw(SOURCES),
+        capability="bars" if timeframe else "quote",
+        ticker=draw(KEYS),
+        timeframe=timeframe,
+        deadline_us=draw(INSTANTS),
+    )
+
+
+class TestCollector(ActorLaws):
+    actor = build(OPTIONS)
+    events = st.one_of(
+        st.builds(CollectorStarted),
+        st.builds(CollectorStopped),
+        st.builds(CycleStarted, st.sampled_from(["process", "start", "clock", "close"])),
+        st.builds(CycleFinished, INSTANTS, st.integers(0, 3), st.integers(0, 3)),
+        st.builds(WatchlistAdded, TICKERS),
+        st.builds(WatchlistRemoved, TICKERS),
+        st.builds(FetchRequested, TICKERS),
+        calls(),
+        st.builds(Quote, KEYS, PRICES, SOURCES, INSTANTS),
+        bars(),
+        refusals(),
+        st.just(Sessions("XNYS", ("2026-01-05",), (START_US,), (START_US + 3_600 * STEP_US,))),
+    )
+    commands = st.one_of(
+        st.builds(Start),
+        st.builds(Stop),
+        st.builds(Restart),
+        st.builds(AddTicker, st.sampled_from(["tsla", "NVDA", "brk.b", "no ticker at all"])),
+        st.builds(RemoveTicker, st.sampled_from(["NVDA", "SPY", "TSLA"])),
+        st.builds(FetchNow, st.sampled_from(["", "NVDA", "AMD", "SPY~sim"])),
+    )
