@@ -19,6 +19,7 @@ again, and an append that comes twice is answered twice and kept once, by the pr
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -31,6 +32,9 @@ BODY_BYTES_MAX = 1 << 20
 TURN_BYTES_MAX = 8 << 20
 """All events of one turn: they are one frame and one transaction."""
 TURN_EVENTS_MAX = 2_048
+FRAME_BYTES_MAX = TURN_BYTES_MAX + (512 << 10)
+"""A turn, with the subjects of its events and what msgpack puts around them (at most 135 bytes an
+event)."""
 LIVE_BODY_BYTES_MAX = 64 << 10
 """A larger body goes live as a header only."""
 
@@ -206,6 +210,26 @@ def decode_frame(data: bytes) -> Frame:
         return _frames.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"{len(data)} bytes are no frame of this protocol ({error})") from error
+
+
+def check_frame(data: bytes) -> None:
+    """Raise `MessageTooLarge` for a frame that no transport carries."""
+    if len(data) > FRAME_BYTES_MAX:
+        raise MessageTooLarge(
+            f"a frame has {len(data)} bytes", f"split it: a frame holds {FRAME_BYTES_MAX} bytes"
+        )
+
+
+def check_turn(producer: str, drafts: Sequence[Draft]) -> None:
+    """Raise `MessageTooLarge` for a turn that no tape takes."""
+    sizes = [len(bytes(draft.body)) for draft in drafts]
+    if max(sizes, default=0) > BODY_BYTES_MAX or sum(sizes) > TURN_BYTES_MAX:
+        raise MessageTooLarge(
+            f"{producer} appends {sum(sizes)} bytes in a turn, {max(sizes)} in one event",
+            f"split it: {BODY_BYTES_MAX} bytes an event, {TURN_BYTES_MAX} a turn",
+        )
+    if not 0 < len(sizes) <= TURN_EVENTS_MAX:
+        raise MessageTooLarge(f"a turn of {len(sizes)} events", f"say 1 to {TURN_EVENTS_MAX}")
 
 
 def encode_live(record: Record) -> bytes:

@@ -27,7 +27,10 @@ class Link(Protocol):
     """A client's end: frames to and from the broker, and live frames that may be lost."""
 
     def send(self, frame: bytes) -> bool:
-        """Hand a frame to the broker; False when the queue is full (nothing was taken)."""
+        """Hand a frame to the broker; False when the queue is full (nothing was taken).
+
+        Raises `MessageTooLarge` beyond `bus.codec.FRAME_BYTES_MAX`.
+        """
 
     def receive(self, timeout_seconds: float) -> list[bytes]:
         """Frames from the broker.
@@ -39,10 +42,13 @@ class Link(Protocol):
         """Live frames that have arrived, oldest first, at most ``limit``; never waits."""
 
     def wake(self) -> None:
-        """End a waiting `receive` now; safe from any thread and from a signal handler."""
+        """End a waiting `receive` now; safe from any thread and from a signal handler.
+
+        The next `receive` does not wait if none waits now; nothing happens after `close`.
+        """
 
     def close(self) -> None:
-        """Let go of everything; frames not yet sent are dropped."""
+        """Let go of everything; frames not yet sent are given a moment, then dropped."""
 
 
 class Hub(Protocol):
@@ -58,10 +64,10 @@ class Hub(Protocol):
         """Hand a live frame to whoever listens; dropped for those that do not keep up."""
 
     def wake(self) -> None:
-        """End a waiting `receive` now; safe from any thread and from a signal handler."""
+        """See `Link.wake`."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; frames not yet sent are given a moment, then dropped."""
 
 
 class TapeReading(Protocol):

@@ -18,17 +18,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bus.codec import (
-    BODY_BYTES_MAX,
-    TURN_BYTES_MAX,
-    TURN_EVENTS_MAX,
     Append,
     Appended,
     AppendRefused,
     Draft,
     Record,
+    check_turn,
     checksum,
 )
-from bus.errors import BusError, Conflict, Fenced, MessageTooLarge, StorageFailed, TapeDamaged
+from bus.errors import BusError, Conflict, Fenced, StorageFailed, TapeDamaged
 from bus.subject import parse
 
 FORMAT = 1
@@ -233,7 +231,7 @@ class _Staged:
         return self._kept(turn, known)
 
     def _kept(self, turn: Append, known: Mark) -> Appended:
-        _check_size(turn)
+        check_turn(turn.producer, turn.drafts)
         for draft in turn.drafts:
             parse(draft.subject)
             self._expect(draft)
@@ -345,17 +343,6 @@ def _checked(rows: Iterable[tuple[object, ...]]) -> Iterable[Record]:
         size += len(record.body)
         if size > PAGE_BYTES_MAX:
             return
-
-
-def _check_size(turn: Append) -> None:
-    sizes = [len(bytes(draft.body)) for draft in turn.drafts]
-    if max(sizes, default=0) > BODY_BYTES_MAX or sum(sizes) > TURN_BYTES_MAX:
-        raise MessageTooLarge(
-            f"{turn.producer} appends {sum(sizes)} bytes in a turn, {max(sizes)} in one event",
-            f"split it: {BODY_BYTES_MAX} bytes an event, {TURN_BYTES_MAX} a turn",
-        )
-    if not 0 < len(sizes) <= TURN_EVENTS_MAX:
-        raise MessageTooLarge(f"a turn of {len(sizes)} events", f"say 1 to {TURN_EVENTS_MAX}")
 
 
 def _open_for_writing(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,8 @@ import threading
 from collections import deque
 from itertools import count
 
+from bus.codec import check_frame
+
 QUEUE_FRAMES_MAX = 20_000
 
 
@@ -103,6 +105,7 @@ class MemoryLink:
 
     def send(self, frame: bytes) -> bool:
         """See `bus.ports.Link`."""
+        check_frame(frame)
         return self._hub.deliver(self.identity, frame)
 
     def receive(self, timeout_seconds: float) -> list[bytes]:

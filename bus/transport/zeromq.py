@@ -7,24 +7,26 @@ folder of mode 0700, or loopback TCP.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import zmq
 
-from bus.codec import TURN_BYTES_MAX
+from bus.codec import FRAME_BYTES_MAX, check_frame
 from bus.errors import AddressRefused
 
 BATCH_FRAMES_MAX = 2_048
 BATCH_BYTES_MAX = 1 << 20
-FRAME_BYTES_MAX = TURN_BYTES_MAX + (64 << 10)
 LIVE_FRAMES_MAX = 1_000
 """Live frames kept for a reader that stalls; what overflows it reads from the tape.
 
 1,000 x 64 KiB bounds the memory.
 """
 CONTROL_FRAMES_MAX = 10_000
+LINGER_MS = 200
+"""The time in which the last frames of an ending process leave: without it most were lost."""
 IPC_PATH_BYTES_MAX = 107
 
 
@@ -84,9 +86,14 @@ class ZeroMQHub:
         self._pub.setsockopt(zmq.SNDHWM, LIVE_FRAMES_MAX)
         self._pub.setsockopt(zmq.MAXMSGSIZE, 1_024)
         self._waker = _Waker()
-        for socket, url in ((self._router, where.bus), (self._pub, where.tape)):
-            socket.setsockopt(zmq.LINGER, 0)
-            _bind(socket, url)
+        self._router.setsockopt(zmq.LINGER, LINGER_MS)
+        self._pub.setsockopt(zmq.LINGER, 0)
+        try:
+            _bind(self._router, where.bus)
+            _bind(self._pub, where.tape)
+        except AddressRefused:
+            self.close()
+            raise
         self._poller = _poller(self._router, self._pub, self._waker.reading)
 
     def receive(self, timeout_seconds: float) -> list[tuple[bytes, bytes]]:
@@ -145,9 +152,10 @@ class ZeroMQLink:
         self._dealer.setsockopt(zmq.RCVHWM, CONTROL_FRAMES_MAX)
         self._sub = self._context.socket(zmq.SUB)
         self._sub.setsockopt(zmq.RCVHWM, LIVE_FRAMES_MAX)
+        self._dealer.setsockopt(zmq.LINGER, LINGER_MS)
+        self._sub.setsockopt(zmq.LINGER, 0)
         self._waker = _Waker()
         for socket, url in ((self._dealer, where.bus), (self._sub, where.tape)):
-            socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.RECONNECT_IVL, 50)
             socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
             socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
@@ -158,6 +166,7 @@ class ZeroMQLink:
 
     def send(self, frame: bytes) -> bool:
         """See `bus.ports.Link`."""
+        check_frame(frame)  # a larger one would cost the connection, and its sender hear nothing
         try:
             self._dealer.send(frame, zmq.NOBLOCK)
         except zmq.Again:
@@ -188,16 +197,25 @@ class ZeroMQLink:
 
 
 class _Waker:
-    """A pipe that ends a poll; one byte at most waits in it."""
+    """A pipe that ends a poll.
+
+    The lock keeps a late call from writing into whatever file has got the closed pipe's number; it
+    may be taken again by a signal handler of the thread that holds it.
+    """
 
     def __init__(self) -> None:
         self.reading, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._lock = threading.RLock()
+        self._closed = False
 
     def wake(self) -> None:
-        try:
-            os.write(self._writing, b"\0")
-        except BlockingIOError:
-            return  # full: it is awake already
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                os.write(self._writing, b"\0")
+            except BlockingIOError:
+                return  # full: it is awake already
 
     def clear(self) -> None:
         try:
@@ -206,8 +224,11 @@ class _Waker:
             return  # another reader was faster
 
     def close(self) -> None:
-        os.close(self.reading)
-        os.close(self._writing)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self.reading)
+                os.close(self._writing)
 
 
 def _bind(socket: zmq.Socket[bytes], url: str) -> None:
