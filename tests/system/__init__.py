@@ -1,0 +1,1 @@
+"""Tests of the whole deck: real processes, real sockets, real signals."""

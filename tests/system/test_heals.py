@@ -1,0 +1,131 @@
+"""Every process may die at any time: it heals, and nothing acknowledged is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from bus.verify import main as verify
+
+from bus.actor import Actor
+from bus.codec import Codec, Record
+from bus.message import Fact
+from config.settings import read_settings
+from market.messages import CONTRACT
+from market.messages.fetcher import Quote
+from services.analyzer.actor import Options
+from services.analyzer.actor import build as build_analyzer
+from services.cache.core.rows import bar_rows, entries
+from services.cache.store.sqlite import Tables
+from services.fetcher.actor import build as build_fetcher
+from services.fetcher.options import options_of
+from services.indicators.actor import indicators
+from tests.system.deck import SERVICES, RunningDeck, until
+from tests.system.publisher import Publisher
+
+pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(240)]
+
+SIMULATED = {"TAPEDECK_FETCHER__SOURCES": "simulated"}
+HEAL_SECONDS = 5.0
+
+
+def test_killing_each_process_under_load_loses_and_doubles_nothing_acknowledged() -> None:
+    with RunningDeck(SIMULATED) as deck:
+        with Publisher(deck.client("load")) as publisher:
+            for name in ("bus", *SERVICES):
+                _kill_and_heal(deck, name)
+            many = len(publisher.acknowledged) + 500
+            until(lambda: len(publisher.acknowledged) >= many, 30, "more acknowledgements")
+        until(lambda: _all_heard(deck), 30, "every service at the head")
+        died = [line for name in ("bus", *SERVICES) for line in deck.log(name)]
+        deck.stop()
+        records = _whole(deck)
+        _assert_each_acknowledged_once(publisher.acknowledged, records)
+        assert [line["service"] for line in died if line["event"] == "process.died"] == [
+            "bus",
+            *SERVICES,
+        ]
+        _assert_projections_are_the_fold(deck, records)
+        assert verify([str(deck.home / "tape.db")]) == 0
+
+
+def _kill_and_heal(deck: RunningDeck, name: str) -> None:
+    before = deck.child_pid(name)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: _is_back(deck, name, before), HEAL_SECONDS, f"{name} back")
+
+
+def _is_back(deck: RunningDeck, name: str, before: int) -> bool:
+    try:
+        return deck.child_pid(name) != before and deck.ready() is not None
+    except ValueError:
+        return False
+
+
+def _all_heard(deck: RunningDeck) -> bool:
+    health = deck.ready()
+    return health is not None and all(s["lag"] == 0 for s in health["services"])
+
+
+def _whole(deck: RunningDeck) -> list[Record]:
+    tape, records = deck.tape(), list[Record]()
+    while page := tape.read(len(records), 1_000):
+        records += page
+    return records
+
+
+def _assert_each_acknowledged_once(acknowledged: list[int], records: list[Record]) -> None:
+    codec = Codec(CONTRACT)
+    said = [codec.decode(Quote, r.body).market_time_us for r in records if r.producer == "load"]
+    assert acknowledged == sorted(acknowledged)
+    assert [n for n, times in Counter(said).items() if times > 1] == []
+    assert set(acknowledged) - set(said) == set()
+    assert said == sorted(said)
+
+
+def _assert_projections_are_the_fold(deck: RunningDeck, records: list[Record]) -> None:
+    codec = Codec(CONTRACT)
+    facts = [codec.fact(record) for record in records]
+    settings = read_settings({"TAPEDECK_HOME": str(deck.home), **SIMULATED})
+    actors: list[Actor[Any]] = [
+        build_analyzer(Options()),
+        build_fetcher(options_of(settings)),
+        indicators,
+    ]
+    for actor in actors:
+        assert _snapshot(deck, actor) == _fold(actor, facts)
+    _assert_cache_is_the_fold(deck, facts)
+
+
+def _fold(actor: Actor[Any], facts: list[Fact[Any]]) -> Any:
+    return actor.fold(actor.initial(), facts)
+
+
+def _snapshot(deck: RunningDeck, actor: Actor[Any]) -> Any:
+    data = (deck.home / "state" / f"{actor.name}.snapshot").read_bytes()
+    *_, state = msgspec.msgpack.decode(data)
+    return msgspec.msgpack.decode(state, type=actor.state)
+
+
+def _assert_cache_is_the_fold(deck: RunningDeck, facts: list[Fact[Any]]) -> None:
+    fresh = Tables(deck.home / "state" / "fresh.db")
+    fresh.begin("fresh")
+    for fact in facts:
+        fresh.write(entries([fact]), bar_rows([fact]), fact.seq)
+    fresh.close()
+    lived, folded = (_dump(deck.home / "state" / f"{name}.db") for name in ("cache", "fresh"))
+    assert lived == folded
+
+
+def _dump(path: Path) -> dict[str, list[Any]]:
+    with sqlite3.connect(path) as db:
+        return {
+            table: sorted(db.execute(f"SELECT * FROM {table}"))  # noqa: S608 - our own words
+            for table in ("entry", "moment", "bar", "bar_before")
+        }
