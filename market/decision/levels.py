@@ -1,8 +1,8 @@
 """Entry, stop and target of a trade: at support and resistance where they are, in ATRs where not.
 
 The stop stands 0.25 ATR beyond the nearest level behind the price, between 1 and 3 ATR away; the
-target 0.1 ATR before the nearest level ahead, where that pays 1.5 times the risk. A SELL is the
-mirror of a BUY. All that follows is computed from the prices as they are printed here.
+target 0.1 ATR before the nearest level ahead, where that pays 1.5 times the risk, and else where
+it does. A SELL is the mirror of a BUY. All that follows is computed from the prices as printed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _target(
 ) -> tuple[float, str]:
     """The price, and why."""
     level = _nearest(reading, view.ahead, view.sign)
-    fallback = printed(entry + REWARD_MIN * (entry - stop))
+    fallback = _reaching(entry + REWARD_MIN * (entry - stop), view.sign)
     if level is None:
         return fallback, f"{REWARD_MIN:g} times the risk, with no {view.ahead} {view.up}"
     at = f"the {view.ahead} at {_words(level.price)}"
@@ -92,6 +92,13 @@ def _nearest(reading: Reading, kind: str, sign: int) -> Level | None:
     """The nearest level of a kind above (``sign`` 1) or below (-1) the close."""
     found = [v for v in reading.levels if v.kind == kind and sign * (v.price - reading.close) > 0]
     return min(found, key=lambda level: abs(level.price - reading.close), default=None)
+
+
+def _reaching(price: float, sign: int) -> float:
+    """The nearest printed price that does not fall short of this one, seen from the entry."""
+    near = printed(price)
+    short = sign * (price - near) > 1e-9
+    return printed(near + sign * (0.01 if near >= 1 else 0.0001)) if short else near
 
 
 def _words(price: float) -> str:

@@ -81,6 +81,17 @@ def test_prices_below_one_dollar_are_printed_to_a_hundredth_of_a_cent() -> None:
     assert (found.stop, found.stop_source) == (0.445, "0.25 ATR below the support at 0.4500")
 
 
+@pytest.mark.parametrize(
+    ("side", "stop", "target"), [("BUY", 99.49, 100.77), ("SELL", 100.51, 99.23)]
+)
+def test_the_fixed_reward_is_not_rounded_below_itself(
+    side: Side, stop: float, target: float
+) -> None:
+    found = plan(reading(close=100.0, atr=0.255), side)  # 1.5 times 51 cents are 76.5
+    assert found is not None
+    assert (found.stop, found.target, found.r_r_ratio) == (stop, target, 1.51)
+
+
 @pytest.mark.parametrize("atr", [None, 0.0, 0.001])
 def test_without_a_range_to_measure_by_there_is_no_plan(atr: float | None) -> None:
     assert plan(reading(close=100.0, atr=atr), "BUY") is None
@@ -106,7 +117,7 @@ def test_every_plan_stands_on_the_right_side_and_the_ratio_follows_from_its_pric
         map(printed, (found.entry, found.stop, found.target))
     )
     exact = (found.target - found.entry) / (found.entry - found.stop)
-    assert found.r_r_ratio == round(exact, 2)
+    assert found.r_r_ratio == round(exact, 2) >= 1.5
 
 
 @given(readings(), sides)
