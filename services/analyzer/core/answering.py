@@ -106,13 +106,11 @@ def _fault(state: State, key: str, now_us: int, options: Options) -> str:
     recorded = state.recorded.get(key)
     if recorded is None:
         return f"nothing is known of {plain(key)} yet"
-    return stale_because(
-        state.sessions,
-        recorded.decision.bar_start_us,
-        _heard_at_us(state, key),
-        now_us,
-        options.allowed_us,
-    )
+    heard_at_us = _heard_at_us(state, key)
+    if heard_at_us < max(state.cleared.get("", 0), state.cleared.get(key, 0)):
+        return "the cache was cleared and nothing has come since"
+    bar_start_us, allowed_us = recorded.decision.bar_start_us, options.allowed_us
+    return stale_because(state.sessions, bar_start_us, heard_at_us, now_us, allowed_us)
 
 
 def _refusal(state: State, ticker: str, now_us: int, options: Options) -> _Refusal | None:
@@ -129,8 +127,8 @@ def _refusal(state: State, ticker: str, now_us: int, options: Options) -> _Refus
 
 def _heard_at_us(state: State, key: str) -> int:
     """When something was heard of the ticker last; 0 for never."""
-    there = (state.book.readings.get(key), state.prices.get(key), state.recorded.get(key))
-    return max((one.at_us for one in there if one), default=0)
+    evidence, price = state.book.readings.get(key), state.prices.get(key)
+    return max(evidence.at_us if evidence else 0, price.at_us if price else 0)
 
 
 def _analysis(state: State, key: str, now_us: int, asked_at_us: int, fault: str) -> Analysis:

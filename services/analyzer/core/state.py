@@ -17,6 +17,7 @@ from market.decision.decide import decide
 from market.evidence import Book, gather, learn, touched_by
 from market.messages.analyzer import AnalysisConfigured, AnalysisSettings, Decision
 from market.messages.analyzer import Evidence as Named
+from market.messages.cache import CacheCleared
 from market.messages.fetcher import Bars, FetchRefused, Quote, Reason, Sessions, SourceCalled
 from market.messages.indicators import Indicators
 from market.sessions import NO_SESSIONS
@@ -64,7 +65,8 @@ class Attempt(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """Everything by key (a simulated series has its own), but ``attempts`` by plain ticker.
 
-    ``seq`` is that of the last event heard; ``settings_seq`` is 0 while the defaults hold.
+    ``seq`` is that of the last event heard; ``settings_seq`` is 0 while the defaults hold;
+    ``cleared`` says when the cache of a key was cleared last, under an empty key that of all.
     """
 
     seq: int = 0
@@ -76,6 +78,7 @@ class State(msgspec.Struct, frozen=True):
     recorded: dict[str, Recorded] = {}
     prices: dict[str, Price] = {}
     attempts: dict[str, dict[str, Attempt]] = {}
+    cleared: dict[str, int] = {}
 
 
 def learned(state: State, fact: Fact[Indicators]) -> State:
@@ -144,6 +147,11 @@ def opened(state: State, fact: Fact[Sessions]) -> State:
     return replace(state, seq=fact.seq, sessions=fact.event)
 
 
+def cleared(state: State, fact: Fact[CacheCleared]) -> State:
+    """Nothing held by now counts as fresh."""
+    return replace(state, seq=fact.seq, cleared={**state.cleared, fact.event.ticker: fact.at_us})
+
+
 FOLDS: dict[type[Event], Callable[..., State]] = {
     Indicators: learned,
     AnalysisConfigured: configured,
@@ -153,6 +161,7 @@ FOLDS: dict[type[Event], Callable[..., State]] = {
     SourceCalled: called,
     FetchRefused: refused,
     Sessions: opened,
+    CacheCleared: cleared,
 }
 """Every event that the analyzer hears, with what it does."""
 

@@ -10,7 +10,15 @@ import pytest
 from bus.actor import Need, Refused
 from bus.message import Event
 from bus.testing import Asked, Deck, given, microseconds
-from market.messages.analyzer import Analysis, Analyze, Current, Decision
+from market.messages.analyzer import (
+    Analysis,
+    AnalysisSettings,
+    Analyze,
+    ConfigureAnalysis,
+    Current,
+    Decision,
+)
+from market.messages.cache import CacheCleared
 from market.messages.fetcher import FetchNow, FetchRefused
 from services.analyzer.actor import Options, build
 from services.analyzer.core.state import State
@@ -104,6 +112,27 @@ def test_a_quote_does_not_stand_in_for_the_bar_that_is_missing() -> None:
     assert waiting.reply is None
     deck.hear(("22:01", indicators("NVDA", MONDAY)))
     assert told(waiting) == ("live_api", False, "")
+
+
+@pytest.mark.parametrize("ticker", ["NVDA", ""])
+def test_after_the_cache_was_cleared_what_is_held_is_fetched_again(ticker: str) -> None:
+    deck = deck_of(("09:30", indicators("NVDA")), ("09:31", CacheCleared(ticker)))
+    waiting = deck.ask("09:32", asked("09:32"))
+    assert (deck.sent, waiting.reply) == ([FetchNow("NVDA")], None)
+    deck.hear(("09:33", quote("NVDA")))
+    assert told(waiting) == ("live_api", False, "")
+
+
+def test_a_decision_under_other_settings_is_no_news_of_the_ticker() -> None:
+    deck = deck_of(("09:30", indicators("NVDA")))
+    deck.tell("09:40", ConfigureAnalysis(AnalysisSettings(equity=1_000.0)))
+    waiting = deck.ask("09:41", asked("09:41"))
+    assert (deck.sent, waiting.reply) == ([FetchNow("NVDA")], None)
+
+
+def test_another_ticker_that_was_cleared_makes_nothing_stale() -> None:
+    deck = deck_of(("09:30", indicators("NVDA")), ("09:31", CacheCleared("AMD")))
+    assert told(deck.ask("09:32", asked("09:32"))) == ("cache", False, "")
 
 
 def test_a_question_after_the_fetch_is_answered_from_the_cache() -> None:

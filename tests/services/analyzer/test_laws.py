@@ -19,6 +19,7 @@ from market.messages.analyzer import (
     ConfigureAnalysis,
     Decision,
 )
+from market.messages.cache import CacheCleared
 from market.messages.indicators import Indicators
 from market.symbols import is_simulated
 from services.analyzer.actor import Options, build
@@ -54,6 +55,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(call, keys),
     st.builds(refusal, keys, st.sampled_from(["unreachable", "unknown_symbol"])),
     st.builds(AnalysisConfigured, settings),
+    st.builds(CacheCleared, st.sampled_from(["", "NVDA"])),
     st.just(CALENDAR),
 )
 analyzer = build(Options())
