@@ -104,7 +104,7 @@ def _push(reading: Reading) -> float | None:
     """How unusual the volume is (a logarithm), signed by the day's direction."""
     ratio = _ratio(reading.volume, reading.volume_sma20)
     change = _difference(reading.close, reading.previous_close)
-    if change is None or not ratio or ratio < 0:
+    if change is None or ratio is None or ratio <= 0:
         return None
     return math.log(ratio) * ((change > 0) - (change < 0))
 
