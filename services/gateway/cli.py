@@ -30,7 +30,16 @@ _EPILOG = (
 )
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class _InTheTablesOrder(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InTheTablesOrder,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def tapedeck() -> None:
     """Ask and command the deck. Start it with: make run."""
 
@@ -44,6 +53,7 @@ def _command(verb: Verb) -> click.Command:
     return click.Command(
         verb.name,
         help=verb.help,
+        short_help=verb.help,
         callback=callback,
         params=[*map(_parameter, parameters(verb.arguments)), _json_option()],
     )

@@ -206,8 +206,8 @@ def _composed(kind: Any) -> str:
         return " or ".join(map(_type, inner))
     if str(kind).startswith("typing.Literal"):
         return " or ".join(f'`"{word}"`' for word in inner)
-    shown = ", ".join(_type(item) for item in inner if item is not Ellipsis)
-    return f"{'map' if name == 'dict' else 'list'} of {shown}"
+    shown = [_type(item) for item in inner if item is not Ellipsis]
+    return f"map of {shown[0]} to {shown[1]}" if name == "dict" else f"list of {shown[0]}"
 
 
 def _parts() -> list[type[msgspec.Struct]]:

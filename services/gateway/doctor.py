@@ -60,8 +60,8 @@ def verdict(findings: Iterable[Finding]) -> int:
 
 def text(finding: Finding) -> str:
     """A finding on one line, its remedy on the next."""
-    remedy = f"\n{'':<15}{finding.remedy}" if finding.remedy else ""
-    return f"{finding.state:<5}{finding.name:<10}{finding.message}{remedy}"
+    remedy = f"\n{'':<16}{finding.remedy}" if finding.remedy else ""
+    return f"{finding.state:<6}{finding.name:<10}{finding.message}{remedy}"
 
 
 def python(settings: Settings) -> Iterable[Finding]:

@@ -12,6 +12,9 @@ from bus.message import Command, Query
 from bus.ports import TapeReading
 from services.gateway.talk import Answered, AskTime, ReadTape, Talk, advance
 
+Replies = dict[type, Any]
+"""What the deck replies, by the class of the message."""
+
 NEVER = object()
 """A reply that does not come."""
 

@@ -24,9 +24,9 @@ from services.gateway.client import Client
 from services.gateway.control import PENDING_MAX, Control, opened
 from services.gateway.metrics import Figures, Meters
 from tests.services.gateway import samples
-from tests.services.gateway.fakes import NEVER, FakeDeck
+from tests.services.gateway.fakes import NEVER, FakeDeck, Replies
 
-STATE = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
+STATE: Replies = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
 Serve = Callable[..., str]
 
 

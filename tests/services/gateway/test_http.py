@@ -17,9 +17,9 @@ from services.gateway.http import BODY_BYTES_MAX
 from services.gateway.verbs import VERBS
 from tests.services.gateway import samples
 from tests.services.gateway.conftest import Browse
-from tests.services.gateway.fakes import FakeDeck
+from tests.services.gateway.fakes import FakeDeck, Replies
 
-COLLECTING = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
+COLLECTING: Replies = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
 
 
 def error_of(answer: Any) -> tuple[int, str]:

@@ -16,10 +16,10 @@ from services.gateway.guard import COOKIE, pass_for
 from services.gateway.news import News
 from tests.services.gateway import samples
 from tests.services.gateway.conftest import Browse
-from tests.services.gateway.fakes import FakeDeck
+from tests.services.gateway.fakes import FakeDeck, Replies
 
 LIVE = "ws://127.0.0.1:8321/api/live"
-STATE = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
+STATE: Replies = {CollectorStatus: samples.collector(), CacheStatus: samples.cache()}
 
 
 def quotes(count: int, first: int = 1, ticker: str = "NVDA") -> list[Record]:

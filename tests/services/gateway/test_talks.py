@@ -89,7 +89,7 @@ def test_a_command_is_carried_out_before_the_state_is_asked() -> None:
     ],
 )
 def test_a_command_that_changed_nothing_says_so(
-    name: str, given: dict[str, str], command: Any, message: str
+    name: str, given: dict[str, Any], command: Any, message: str
 ) -> None:
     deck = collecting(replies={type(command): Done(seq=9, said=0)})
     assert answer(deck, name, **given)["message"] == message

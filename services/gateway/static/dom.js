@@ -1,0 +1,55 @@
+// The few lines that stand between this page and the DOM.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// h("p", {class: "a", "data-field": "price", onclick: f}, "text", node, null) makes an element;
+// attributes that are null, undefined or false are left out, children that are null too.
+export function h(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+// The same for SVG.
+export function s(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else mark(node, name, value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+// Sets an attribute only where it changes; null, undefined and false take it away.
+export function mark(node, name, value) {
+  if (value === null || value === undefined || value === false) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+// Sets the text only where it changes, so that selections and readers are left in peace.
+export function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// Puts these children in place of all others, unless they are there already.
+export function fill(node, ...children) {
+  const wanted = children.flat().filter((child) => child !== null && child !== undefined);
+  const same = wanted.length === node.childNodes.length
+    && wanted.every((child, index) => child === node.childNodes[index]);
+  if (!same) node.replaceChildren(...wanted);
+}
+
+export const find = (root, selector) => root.querySelector(selector);
+export const field = (root, name) => root.querySelector(`[data-field="${name}"]`);
+
+// Gives a function that calls `make` only when one of its arguments is another than last time.
+export function onChange(make) {
+  let last = null;
+  return (...now) => {
+    if (last && now.length === last.length && now.every((value, i) => value === last[i])) return;
+    last = now;
+    make(...now);
+  };
+}

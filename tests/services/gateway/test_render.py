@@ -1,0 +1,78 @@
+"""Answers as a terminal shows them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from services.gateway import render
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0.4, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (7_300.0, "2 h"), (2e5, "2 d")],
+)
+def test_an_age_is_told_in_the_largest_unit_that_it_fills_twice(
+    seconds: float | None, text: str
+) -> None:
+    entry = {"ticker": "A", "price": 5.0, "source": "yahoo", "age_seconds": seconds}
+    line = render.cache({"entries": [entry | {"bars": {}}]}).splitlines()[1]
+    assert re.split(r"\s{2,}", line)[3] == text
+
+
+def test_columns_are_aligned_and_prices_below_one_keep_four_digits() -> None:
+    bars = {
+        "start": ["2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z"],
+        "open": [1_234.5, 0.123_45],
+        "high": [1_300.0, 0.2],
+        "low": [1_000.0, 0.1],
+        "close": [1_250.0, 0.15],
+        "volume": [1e6, 2.0],
+    }
+    assert render.bars(bars) == (
+        "start                 open      high      low       close     volume\n"
+        "2026-11-20T00:00:00Z  1,234.50  1,300.00  1,000.00  1,250.00  1,000,000\n"
+        "2026-11-21T00:00:00Z  0.1235    0.2000    0.1000    0.1500    2"
+    )
+
+
+def test_simulated_and_stale_data_say_so_before_anything_else() -> None:
+    shown = render.anything({"simulated": True, "stale": True, "price": 5.0}).splitlines()
+    assert shown[:2] == [render.SIMULATED, render.STALE]
+
+
+def test_nested_answers_are_indented() -> None:
+    answer = {"ticker": "A", "quote": {"price": 5.0, "source": None}, "known": [], "list": [1]}
+    assert render.anything(answer) == (
+        "ticker: A\nquote:\n  price: 5.0\n  source: –\nknown: –\nlist:\n  0: 1"
+    )
+
+
+def test_a_cycle_tells_whom_it_could_not_bring() -> None:
+    answer = {
+        "running": True,
+        "market": "open",
+        "next_session": None,
+        "last_run": None,
+        "next_run": None,
+        "fetching": [],
+        "watchlist": ["SPY"],
+        "cache_entries": 1,
+        "sources": [],
+        "budgets": [],
+        "cycle": {
+            "asked": 3,
+            "brought": 2,
+            "missing": [{"ticker": "ZZZZ", "reason": "unknown_symbol"}],
+        },
+    }
+    assert render.collector(answer).endswith("Last cycle: 2 of 3; missing: ZZZZ (unknown_symbol)")
+
+
+def test_long_values_of_an_event_are_cut() -> None:
+    event = {"seq": 1, "at": "2026-11-20T00:00:00Z", "subject": "a.b.-", "event": {"x": "y" * 99}}
+    line = render.event_line(event)
+    assert line.endswith("…")
+    assert len(line) < 90
+    assert render.event_line(event | {"event": None}).endswith("(large)")
