@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -41,6 +41,10 @@ LIVE_BODY_BYTES_MAX = 64 << 10
 HEARTBEAT_SUBJECT = "bus.heartbeat.-"
 
 T = TypeVar("T")
+
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+"""A number that a column of the tape can hold: a peer may write 64 bits without a sign."""
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 
 
 class Record(NamedTuple):
@@ -89,18 +93,18 @@ class Hello(_Frame, frozen=True, tag="hello"):
     Epoch 0 asks for a new one, which fences older processes.
     """
 
-    service: str
-    epoch: int
-    heard: int
+    service: Name
+    epoch: Whole
+    heard: Whole
     ready: bool
-    pid: int
+    pid: Whole
 
 
 class Bye(_Frame, frozen=True, tag="bye"):
     """A service ends; it is absent from here on."""
 
-    service: str
-    epoch: int
+    service: Name
+    epoch: Whole
 
 
 class Welcome(_Frame, frozen=True, tag="welcome"):
@@ -109,29 +113,29 @@ class Welcome(_Frame, frozen=True, tag="welcome"):
     The epoch to speak under, the mark kept for it, and where the tape stands.
     """
 
-    epoch: int
-    mark: int
+    epoch: Whole
+    mark: Whole
     tape: str
-    head: int
-    at_us: int
+    head: Whole
+    at_us: Whole
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True):
     """An event to be appended; with ``expected`` only if that is its subject's last seq."""
 
     subject: str
-    version: int
+    version: Whole
     body: msgspec.Raw
-    expected: int | None = None
+    expected: Whole | None = None
 
 
 class Append(_Frame, frozen=True, tag="append"):
     """One turn: all drafts or none, and the producer's mark moved from ``after`` to ``mark``."""
 
-    producer: str
-    epoch: int
-    after: int
-    mark: int
+    producer: Name
+    epoch: Whole
+    after: Whole
+    mark: Whole
     durability: Durability
     drafts: tuple[Draft, ...]
 
@@ -142,10 +146,10 @@ class Appended(_Frame, frozen=True, tag="appended"):
     First and last are 0 for a repeated turn older than the producer's last one.
     """
 
-    mark: int
-    first: int
-    last: int
-    at_us: int
+    mark: Whole
+    first: Whole
+    last: Whole
+    at_us: Whole
     durability: Durability
 
 
@@ -155,28 +159,28 @@ class AppendRefused(_Frame, frozen=True, tag="refused"):
     ``gap``: an earlier turn is missing, ``actual`` is the mark kept.
     """
 
-    mark: int
+    mark: Whole
     code: str
     message: str
     remedy: str
-    actual: int
+    actual: Whole
 
 
 class Request(_Frame, frozen=True, tag="request"):
     """A command or query for a service; ``origin`` is the asker, filled in by the broker."""
 
-    id: int
-    service: str
+    id: Whole
+    service: Name
     name: str
     body: msgspec.Raw
-    deadline_us: int
+    deadline_us: Whole
     origin: bytes = b""
 
 
 class Reply(_Frame, frozen=True, tag="reply"):
     """The answer to a request; with a ``code`` it is a refusal."""
 
-    id: int
+    id: Whole
     origin: bytes
     body: msgspec.Raw
     code: str = ""
@@ -241,8 +245,8 @@ def encode_live(record: Record) -> bytes:
     return record.subject.encode() + b"\0\x92" + _encoder.encode(header) + body
 
 
-def decode_live(data: bytes) -> Record | Heartbeat | None:
-    """The record of a live frame, a heartbeat, or None for a record whose body is only on the tape.
+def decode_live(data: bytes) -> Record | Header | Heartbeat:
+    """The record of a live frame, its header alone where the body is only on the tape, a heartbeat.
 
     Raises `BadMessage` for anything else.
     """
@@ -252,7 +256,7 @@ def decode_live(data: bytes) -> Record | Heartbeat | None:
             return _beat.decode(rest)[0]
         header, body = _live.decode(rest)
         if bytes(body) == _NIL_BYTES:
-            return None
+            return header
         return Record(
             seq=header.seq,
             subject=subject.decode(),
@@ -341,8 +345,14 @@ class Codec:
 
     def _upcast(self, kind: type[Event], record: Record) -> dict[str, Any]:
         body = self.decode(dict[str, Any], record.body)
-        for version in range(record.version, kind.version):
-            body = self._contract.upcasters[kind.stream, version](body)
+        try:
+            for version in range(record.version, kind.version):
+                body = self._contract.upcasters[kind.stream, version](body)
+        except Exception as error:
+            raise BadMessage(
+                f"{record.subject} (seq {record.seq}) cannot be brought from version "
+                f"{record.version} to {kind.version} ({error!r})"
+            ) from error
         return body
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from bus.codec import Heartbeat, Record, decode_live
+from bus.codec import Header, Heartbeat, Record, decode_live
 from bus.errors import BadMessage, LogRegressed
 from bus.ports import TapeReading
 
@@ -85,13 +85,14 @@ class Follower:
             )
         self._suspicious = False
 
-    def _hold(self, frame: Record | Heartbeat | None) -> None:
-        if isinstance(frame, Heartbeat):
-            self.told(frame.tape, frame.head)
-        elif frame is None:
-            self.head = max(self.head, self._held_to() + 1)
-        elif frame.seq > self.cursor:
-            self._keep(frame)
+    def _hold(self, frame: Record | Header | Heartbeat) -> None:
+        match frame:
+            case Heartbeat():
+                self.told(frame.tape, frame.head)
+            case Header():
+                self.head = max(self.head, frame.seq)
+            case Record() if frame.seq > self.cursor:
+                self._keep(frame)
 
     def _keep(self, record: Record) -> None:
         self.head = max(self.head, record.seq)

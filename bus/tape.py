@@ -14,10 +14,12 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from bus.codec import (
+    BODY_BYTES_MAX,
     Append,
     Appended,
     AppendRefused,
@@ -26,7 +28,7 @@ from bus.codec import (
     check_turn,
     checksum,
 )
-from bus.errors import BusError, Conflict, Fenced, StorageFailed, TapeDamaged
+from bus.errors import BusError, Conflict, Fenced, LogRegressed, StorageFailed, TapeDamaged
 from bus.subject import parse
 
 FORMAT = 1
@@ -46,8 +48,17 @@ CREATE TABLE mark (
     first INTEGER NOT NULL, last INTEGER NOT NULL, at_us INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+_TABLES = {"meta", "event", "head", "mark"}
 _COLUMNS = "seq, subject, at_us, prev, producer, heard, version, body"
 _INSERT = f"INSERT INTO event ({_COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"
+_FALSE_HEAD = """
+SELECT head.subject FROM head LEFT JOIN event USING (seq) WHERE event.subject IS NOT head.subject
+"""
+_FALSE_MARK = """
+SELECT mark.producer FROM mark LEFT JOIN event ON event.seq = mark.last
+WHERE mark.last > 0 AND (event.producer IS NOT mark.producer OR event.heard IS NOT mark.mark)
+"""
 _REMEDY = (
     "stop the deck, keep a copy of the file, and run `python -m bus.verify` to see what is sound"
 )
@@ -81,32 +92,31 @@ class TapeWriter:
         self._db = _open_for_writing(path)
         self._synchronous = ""
         try:
-            self.tape_id = self._meta("tape_id")
-            self.head, self.at_us = self._end()
-            self.heads: dict[str, int] = dict(self._db.execute("SELECT subject, seq FROM head"))
-            self.marks = {
-                row[0]: Mark(*row[1:])
-                for row in self._db.execute(
-                    "SELECT producer, epoch, mark, first, last, at_us FROM mark"
-                )
-            }
-            self._check_tail()
+            self._load()
         except sqlite3.DatabaseError as error:
+            self._db.close()
             raise TapeDamaged(f"{path} cannot be read ({error})", _REMEDY) from error
+        except TapeDamaged:
+            self._db.close()
+            raise
+
+    def _load(self) -> None:
+        self.tape_id = self._meta("tape_id")
+        self.head, self.at_us = self._end()
+        self.heads: dict[str, int] = dict(self._db.execute("SELECT subject, seq FROM head"))
+        self.marks = {row[0]: Mark(*row[1:]) for row in self._db.execute(_MARKS)}
+        self._check_tail()
+        self._check_tables()
 
     def enlist(self, producer: str, epoch: int) -> Mark:
         """The producer's mark under its epoch; epoch 0 starts a new one.
 
-        Raises `Fenced` for an older epoch.
+        Raises `Fenced` for an older epoch, `LogRegressed` for one that the tape does not know yet.
         """
         known = self.marks.get(producer, Mark())
-        if epoch == known.epoch and epoch > 0:
-            return known
         if epoch != 0:
-            raise Fenced(
-                f"{producer} speaks under epoch {epoch}, the tape knows {known.epoch}",
-                "another process runs under this name: end one of them",
-            )
+            _check_epoch(producer, epoch, known.epoch)
+            return known
         mark = known._replace(epoch=known.epoch + 1)
         self._write((), {producer: mark}, {}, synced=False)
         self.marks[producer] = mark
@@ -186,12 +196,24 @@ class TapeWriter:
 
     def _check_tail(self) -> None:
         """The last rows are read at each start: a crash can only have hurt the end."""
-        rows = _select(self._db, "seq > ?", (self.head - TAIL_CHECKED,), TAIL_CHECKED)
+        after = max(0, self.head - TAIL_CHECKED)
+        while after < self.head:
+            rows = _select(self._db, "seq > ?", (after,), TAIL_CHECKED)
+            _check_order(rows, after, self.path)
+            after = rows[-1].seq
         last_seen = max(self.heads.values(), default=0)
-        if last_seen != self.head or (rows and rows[-1].seq != self.head):
+        if last_seen != self.head:
             raise TapeDamaged(
                 f"{self.path} ends at seq {self.head}, its table of heads at {last_seen}", _REMEDY
             )
+
+    def _check_tables(self) -> None:
+        """Heads and marks carry no checksum; each must name the row it came from."""
+        for table, sql in (("head", _FALSE_HEAD), ("mark", _FALSE_MARK)):
+            if false := self._db.execute(sql).fetchone():
+                raise TapeDamaged(
+                    f"the {table} of {false[0]} in {self.path} is not what its row says", _REMEDY
+                )
 
 
 class _Staged:
@@ -216,11 +238,7 @@ class _Staged:
 
     def _taken(self, turn: Append) -> Appended | AppendRefused:
         known = self.marks.get(turn.producer) or self._tape.marks.get(turn.producer, Mark())
-        if turn.epoch != known.epoch:
-            raise Fenced(
-                f"{turn.producer} speaks under epoch {turn.epoch}, the tape knows {known.epoch}",
-                "another process runs under this name: end one of them",
-            )
+        _check_epoch(turn.producer, turn.epoch, known.epoch)
         if turn.mark <= known.mark:
             same = turn.mark == known.mark
             first, last = (known.first, known.last) if same else (0, 0)
@@ -287,14 +305,15 @@ class TapeReader:
         Raises `TapeDamaged`.
         """
         records = _select(self._db, "seq > ?", (after,), limit)
-        if records and after > 0 and records[0].seq != after + 1:
-            raise TapeDamaged(f"seq {after + 1} is not on the tape {self.path}", _REMEDY)
+        if records:
+            _check_order(records, after, self.path)
         return records
 
     def get(self, seqs: Sequence[int]) -> list[Record]:
         """The records of these seqs (at most 5,000), in order; raises `TapeDamaged`."""
         places = ",".join("?" * len(seqs))
-        return _select(self._db, f"seq IN ({places})", tuple(seqs), len(seqs))
+        bytes_max = len(seqs) * BODY_BYTES_MAX
+        return _select(self._db, f"seq IN ({places})", tuple(seqs), len(seqs), bytes_max)
 
     def seq_at(self, at_us: int) -> int:
         """The last seq recorded at or before the instant, by bisection.
@@ -309,56 +328,114 @@ class TapeReader:
 
     def head(self) -> int:
         """The last seq, 0 for an empty tape."""
-        return int(self._db.execute("SELECT COALESCE(MAX(seq), 0) FROM event").fetchone()[0])
+        return self._number("SELECT COALESCE(MAX(seq), 0) FROM event")
 
     def first(self) -> int:
         """The first seq on this tape, 1 for an empty one."""
-        return int(self._db.execute("SELECT COALESCE(MIN(seq), 1) FROM event").fetchone()[0])
+        return self._number("SELECT COALESCE(MIN(seq), 1) FROM event")
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
     def _at(self, seq: int) -> int:
-        return int(self._db.execute("SELECT at_us FROM event WHERE seq = ?", (seq,)).fetchone()[0])
+        return self._number("SELECT at_us FROM event WHERE seq = ?", seq)
+
+    def _number(self, sql: str, *values: int) -> int:
+        try:
+            row = self._db.execute(sql, values).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", _REMEDY) from error
+        if row is None:
+            raise TapeDamaged(f"seq {values[0]} is not on the tape {self.path}", _REMEDY)
+        return int(row[0])
 
 
 def _select(
-    db: sqlite3.Connection, where: str, values: tuple[int, ...], limit: int
+    db: sqlite3.Connection,
+    where: str,
+    values: tuple[int, ...],
+    limit: int,
+    bytes_max: int = PAGE_BYTES_MAX,
 ) -> list[Record]:
     sql = f"SELECT {_COLUMNS}, crc FROM event WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
     try:
-        return list(_checked(db.execute(sql, (*values, limit))))
+        return list(_checked(db.execute(sql, (*values, limit)), bytes_max))
     except sqlite3.DatabaseError as error:
         raise TapeDamaged(f"the tape cannot be read ({error})", _REMEDY) from error
 
 
-def _checked(rows: Iterable[tuple[object, ...]]) -> Iterable[Record]:
+def _checked(rows: Iterable[tuple[object, ...]], bytes_max: int) -> Iterable[Record]:
     size = 0
     for row in rows:
         record = Record(*row[:-1])  # type: ignore[arg-type]
-        if checksum(record) != row[-1]:
+        # A flipped bit can change a column's type too, which SQLite does not hold to the schema's.
+        if not isinstance(row[-2], bytes) or checksum(record) != row[-1]:
             raise TapeDamaged(f"seq {record.seq} does not match its checksum", _REMEDY)
         yield record
         size += len(record.body)
-        if size > PAGE_BYTES_MAX:
+        if size > bytes_max:
             return
 
 
+def _check_order(records: Sequence[Record], after: int, path: Path) -> None:
+    """The rows must be those that follow ``after``, without a hole."""
+    if not records or records[-1].seq != after + len(records):
+        found = {record.seq for record in records}
+        missing = next(seq for seq in count(after + 1) if seq not in found)
+        raise TapeDamaged(f"seq {missing} is not on the tape {path}", _REMEDY)
+
+
+def _check_epoch(producer: str, epoch: int, known: int) -> None:
+    if epoch > known:
+        raise LogRegressed(
+            f"{producer} speaks under epoch {epoch}, the tape knows only {known}",
+            "an older copy of the tape lies in its place: put the newer one back",
+        )
+    if epoch != known or epoch == 0:
+        raise Fenced(
+            f"{producer} speaks under epoch {epoch}, the tape knows {known}",
+            "another process runs under this name: end one of them",
+        )
+
+
 def _open_for_writing(path: Path) -> sqlite3.Connection:
+    db: sqlite3.Connection | None = None
     try:
-        existed = path.exists() and path.stat().st_size > 0
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode = WAL")
-        if not existed:
-            _create(db)
-        _check_format(db, path)
-    except (OSError, sqlite3.OperationalError) as error:
-        remedy = "check that the folder exists, is writable and has space"
-        raise StorageFailed(f"the tape {path} cannot be opened ({error})", remedy) from error
-    except sqlite3.DatabaseError as error:
-        raise TapeDamaged(f"{path} is no tape ({error})", _REMEDY) from error
+        _prepare(db, path)
+    except (sqlite3.Error, BusError) as error:
+        if db is not None:
+            db.close()
+        raise _unopened(path, error) from error
     return db
+
+
+def _unopened(path: Path, error: Exception) -> BusError:
+    if isinstance(error, BusError):
+        return error
+    if isinstance(error, sqlite3.OperationalError):
+        remedy = "check that the folder exists, is writable and has space"
+        return StorageFailed(f"the tape {path} cannot be opened ({error})", remedy)
+    return TapeDamaged(f"{path} is no tape ({error})", _REMEDY)
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Make an empty file a tape; of any other file nothing is touched before it proves to be one.
+
+    A process that dies between the two statements leaves an empty database, which is no damage.
+    """
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and _TABLES - tables:
+        raise TapeDamaged(
+            f"{path} is no tape: it holds other tables ({', '.join(sorted(tables))})",
+            "move the file away, or set another TAPEDECK_HOME",
+        )
+    if tables:
+        _check_format(db, path)
+    db.execute("PRAGMA journal_mode = WAL")
+    if not tables:
+        _create(db)
 
 
 def _create(db: sqlite3.Connection) -> None:
@@ -371,7 +448,7 @@ def _create(db: sqlite3.Connection) -> None:
 
 def _check_format(db: sqlite3.Connection, path: Path) -> None:
     found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
-    if found is None or int(found[0]) > FORMAT:
+    if found != (str(FORMAT),):
         raise TapeDamaged(
             f"{path} has format {found and found[0]}, this Tapedeck knows {FORMAT}",
             "run the newer Tapedeck that wrote it",
