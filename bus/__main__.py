@@ -10,7 +10,7 @@ from bus.broker import Broker
 from bus.clock import SystemClock
 from bus.errors import AddressRefused, StorageFailed, TapeDamaged
 from bus.host import start, until_told
-from bus.run import FATAL
+from bus.supervisor import FATAL
 from bus.tape import TapeWriter
 from bus.transport.zeromq import ZeroMQHub, address
 from config.settings import Settings

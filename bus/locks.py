@@ -6,22 +6,13 @@ Let go by the kernel when the holder dies.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 from bus.errors import AlreadyRunning
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who holds a lock, as written into its file."""
-
-    pid: int
-    name: str
-    where: str
 
 
 def hold(folder: Path, name: str, where: str, patience_seconds: float = 0.0) -> IO[bytes]:
@@ -41,7 +32,7 @@ def hold(folder: Path, name: str, where: str, patience_seconds: float = 0.0) -> 
             )
         time.sleep(0.05)
     file.truncate(0)
-    file.write(msgspec.json.encode(Holder(os.getpid(), name, where)))
+    file.write(json.dumps({"pid": os.getpid(), "where": where}).encode())
     file.flush()
     return file
 
@@ -57,7 +48,7 @@ def _try(file: IO[bytes]) -> bool:
 def _holder_of(file: IO[bytes], name: str) -> str:
     file.seek(0)
     try:
-        holder = msgspec.json.decode(file.read(), type=Holder)
-    except msgspec.DecodeError:
+        holder = json.loads(file.read())
+        return f"{name} is already running (process {holder['pid']}) at {holder['where']}"
+    except (ValueError, KeyError, TypeError):
         return f"{name} is already running"
-    return f"{name} is already running (process {holder.pid}) at {holder.where}"
