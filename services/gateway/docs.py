@@ -87,8 +87,9 @@ that seq on; `"subjects": ["market.quote."]` picks subjects by their beginnings.
   can be served, and again when the page lags by more than 5,000 events.
 - `{"type": "events", "seq", "events": [{"seq", "at", "subject", "by", "event"}]}`, at most 20 a
   second; `seq` is what the page now has, to come back with `from_seq` = `seq` + 1. A body over
-  64 KiB is null. A page that lags gets only the last event on each subject of quotes, indicators
-  and the collector's work. An event may come twice: each is the full last word on its subject.
+  16 KiB (a long history of bars) is null: ask for it over HTTP. A page that lags gets only the
+  last event on each subject of quotes, indicators and the collector's work. An event may come
+  twice: each is the full last word on its subject.
 - `{"type": "heartbeat", "seq"}` after five quiet seconds.
 - `{"type": "error", "error"}` before the server closes."""
 

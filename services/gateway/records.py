@@ -6,10 +6,13 @@ from typing import Any
 
 import msgspec
 
-from bus.codec import LIVE_BODY_BYTES_MAX, Codec, Record
+from bus.codec import Codec, Record
 from bus.errors import BadMessage
 from market.messages import CONTRACT
 from services.gateway.answers import TapeEvent
+
+BRIEF_BYTES_MAX = 16 << 10
+"""Above quotes, readings and decisions (4 KiB), below a history: 500 bars have some 25 KiB."""
 
 _CODEC = Codec(CONTRACT)
 
@@ -20,8 +23,8 @@ def shown(record: Record) -> TapeEvent:
 
 
 def brief(record: Record) -> TapeEvent:
-    """The same for the live stream: a body over 64 KiB is left out, and read when it is wanted."""
-    if len(record.body) <= LIVE_BODY_BYTES_MAX:
+    """The same for the live stream: a large body is left out, and asked for when it is wanted."""
+    if len(record.body) <= BRIEF_BYTES_MAX:
         return shown(record)
     return TapeEvent(record.seq, record.at_us, record.subject, record.producer, None)
 

@@ -67,21 +67,22 @@ def watchlist(answer: Answer) -> str:
 
 
 def analysis(answer: Answer) -> str:
-    """The decision with its levels, size and components."""
-    scores = answer.get("component_scores") or {}
-    levels, sizing = answer.get("levels") or {}, answer.get("position_sizing") or {}
+    """The decision with its reason, levels, size and components; its probability never alone."""
+    scores = answer["component_scores"] or {}
+    levels, sizing = answer["levels"] or {}, answer["position_sizing"] or {}
     pairs = [
-        ("signal", answer.get("signal")),
-        ("probability", answer.get("probability_score")),
-        ("data source", answer.get("data_source")),
         *((name, _price(levels.get(name))) for name in ("entry", "stop", "target")),
         ("reward/risk", _number(levels.get("r_r_ratio"), 2)),
         ("shares", sizing.get("shares")),
         ("risk", _number(sizing.get("risk_dollars"), 2)),
         ("profit", _number(sizing.get("potential_profit"), 2)),
+        ("chance", (answer["probability"] or {}).get("verdict")),
+        ("price now", _now(answer["current"])),
+        ("data source", answer["data_source"]),
+        ("decided", answer["decided_at"]),
         *((name, _number(score, 1)) for name, score in scores.items()),
     ]
-    head = f"{answer['ticker']}: {_text(answer.get('signal'))}"
+    head = f"{answer['ticker']}: {answer['reason'] or _DASH}"
     return "\n".join([head, *_marks(answer), *_pairs(pairs)])
 
 
@@ -187,11 +188,21 @@ def health(answer: Answer) -> str:
 
 
 def _marks(answer: Answer) -> list[str]:
-    return [text for word, text in (("simulated", SIMULATED), ("stale", STALE)) if answer.get(word)]
+    because = answer.get("stale_because")
+    stale = f"STALE: {because}." if because else STALE
+    return [text for word, text in (("simulated", SIMULATED), ("stale", stale)) if answer.get(word)]
 
 
 def _words(row: Answer) -> list[str]:
     return [word.upper() for word in ("simulated", "stale") if row.get(word)]
+
+
+def _now(current: Answer | None) -> str:
+    if current is None:
+        return _DASH
+    valid = {True: ", between stop and target", False: ", beyond stop or target", None: ""}
+    words = valid[current["still_valid"]]
+    return f"{_price(current['price'])}, {_age(current['age_seconds'])} old{words}"
 
 
 def _source(source: Answer) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -31,9 +32,9 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
-    """The server to run as ``server(app).run(sockets=[listen(host, port)])`` in the main thread."""
-    return uvicorn.Server(
+def serve(app: ASGIApp, listener: socket.socket, alive: Callable[[], bool]) -> None:
+    """Serve in the main thread until TERM or INT, or until what it serves is not alive any more."""
+    server = uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -44,5 +45,12 @@ def server(app: ASGIApp) -> uvicorn.Server:
             ws_max_size=MESSAGE_BYTES_MAX,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
+            timeout_notify=1,
         )
     )
+
+    async def notice() -> None:
+        server.should_exit = server.should_exit or not alive()
+
+    server.config.callback_notify = notice
+    server.run(sockets=[listener])

@@ -33,12 +33,14 @@ def run(settings: Settings, wanted: TailWanted, *, as_json: bool) -> int:
     return 0
 
 
-def events(where: str, subject: str) -> Iterator[dict[str, Any]]:
+def events(
+    where: str, subject: str, silence_seconds: float = SILENCE_SECONDS
+) -> Iterator[dict[str, Any]]:
     """The live events whose subject begins with the text; raises `Unavailable` on silence."""
     seen: dict[str, int] = {}
     with zmq.Context() as context, context.socket(zmq.SUB) as tape:
         tape.setsockopt(zmq.LINGER, 0)
-        tape.setsockopt(zmq.RCVTIMEO, int(SILENCE_SECONDS * 1_000))
+        tape.setsockopt(zmq.RCVTIMEO, int(silence_seconds * 1_000))
         for prefix in (subject.encode(), HEARTBEAT):
             tape.setsockopt(zmq.SUBSCRIBE, prefix)
         tape.connect(where)
@@ -54,9 +56,9 @@ def _received(tape: zmq.Socket[bytes], where: str) -> bytes:
     try:
         return tape.recv()
     except zmq.Again as error:
-        raise Unavailable(
-            f"nothing came from {where} for {SILENCE_SECONDS:g} s", "start the deck with: make run"
-        ) from error
+        seconds = int(tape.getsockopt(zmq.RCVTIMEO)) / 1_000
+        silence = f"nothing came from {where} for {seconds:g} s"
+        raise Unavailable(silence, "start the deck with: make run") from error
 
 
 def _event(frame: bytes) -> dict[str, Any] | None:

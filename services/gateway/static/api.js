@@ -1,5 +1,7 @@
 // The deck's HTTP door: answers as they come, refusals as a Failure with its remedy.
 
+import { readFigures } from "./figures.js";
+
 const PATIENCE_MS = 45_000;
 
 export class Failure extends Error {
@@ -17,18 +19,16 @@ const UNREACHABLE = {
 };
 
 async function ask(method, path, body) {
-  let response;
+  const headers = body ? { "content-type": "application/json" } : {};
+  return read(await reached(path, { method, headers, body: body && JSON.stringify(body) }));
+}
+
+async function reached(path, request) {
   try {
-    response = await fetch(path, {
-      method,
-      headers: body ? { "content-type": "application/json" } : {},
-      body: body && JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-  } catch (error) {
-    throw new Failure({ ...UNREACHABLE, cause: error });
+    return await fetch(path, { ...request, signal: AbortSignal.timeout(PATIENCE_MS) });
+  } catch {
+    throw new Failure(UNREACHABLE); // the browser's own words for it differ, and help nobody
   }
-  return read(response);
 }
 
 async function read(response) {
@@ -44,6 +44,13 @@ async function read(response) {
   return told;
 }
 
+// Who is ready, from the figures that monitoring reads: they come with status 200 also while the
+// deck is not ready, where /health/ready says 503 and every browser would log an error for it.
+async function figures() {
+  const response = await reached("/metrics", {});
+  return readFigures(await response.text());
+}
+
 const of = (ticker) => encodeURIComponent(ticker);
 
 export const api = {
@@ -56,7 +63,7 @@ export const api = {
   bars: (ticker, timeframe, limit) =>
     ask("GET", `/api/tickers/${of(ticker)}/bars?timeframe=${timeframe}&limit=${limit}`),
   analyze: (ticker) => ask("GET", `/api/analyze/${of(ticker)}`),
-  health,
+  figures,
   start: () => ask("POST", "/api/collector/start"),
   stop: () => ask("POST", "/api/collector/stop"),
   restart: () => ask("POST", "/api/collector/restart"),

@@ -35,7 +35,7 @@ def _known_then(known: TickerSnapshot, as_of_us: int) -> Analysis:
     if known.decision is None or at is None:
         raise unknown(known.ticker, "nothing was decided by then about")
     return Analysis(
-        ticker=known.ticker,
+        ticker=plain(known.ticker),
         decision=known.decision,
         decision_seq=at.seq,
         decided_at_us=at.at_us,

@@ -67,7 +67,7 @@ def type_(deck: FakeDeck, tmp_path: Path) -> Iterator[Type]:
     [
         (["status"], 0, ["running", "SPY QQQ NVDA", "finnhub", "7"]),
         (["watchlist"], 0, ["NVDA", "190.00", "-5.00 %", "down", "BUY"]),
-        (["analyze", "nvda"], 0, ["NVDA: BUY", "185.00", "70.0"]),
+        (["analyze", "nvda"], 0, ["NVDA: BUY", "185.00", "70.0", "at least 60"]),
         (["bars", "nvda", "--limit", "2"], 0, ["2026-11-20T12:00:00Z", "12.00"]),
         (["indicators", "nvda"], 0, ["1d", "28.00"]),
         (["levels", "nvda"], 0, ["support", "180.00", "trend down"]),

@@ -1,0 +1,25 @@
+"""Asks for an analysis over REQ/REP: ``python examples/ask_analysis.py NVDA``."""
+
+import os
+import sys
+from pathlib import Path
+
+import msgpack
+import zmq
+
+home = Path(os.environ.get("TAPEDECK_HOME", "data")).resolve()
+ticker = sys.argv[1] if len(sys.argv) > 1 else "SPY"
+
+with zmq.Context() as context, context.socket(zmq.REQ) as control:
+    control.setsockopt(zmq.LINGER, 0)
+    control.setsockopt(zmq.RCVTIMEO, 45_000)
+    control.connect(f"ipc://{home}/run/control")
+    control.send(msgpack.packb({"verb": "analyze", "args": {"ticker": ticker}}))
+    reply = msgpack.unpackb(control.recv())
+
+if not reply["ok"]:
+    sys.exit(f"{reply['error']['message']}: {reply['error']['remedy']}")
+analysis = reply["result"]
+print(f"{analysis['ticker']} {analysis['signal']} from {analysis['data_source']}")
+print(analysis["reason"])
+print(analysis["levels"])

@@ -1,0 +1,90 @@
+// The tape at the foot of the page: the last event as a line, the ones before it on request.
+
+import { api } from "./api.js";
+import { cliMenu } from "./cli.js";
+import { h, mark, onChange } from "./dom.js";
+import { clock, instant } from "./format.js";
+import { toast } from "./toast.js";
+
+const SHOWN = 100;
+const WIDTH = 150;
+
+export function createTape(root) {
+  const line = h("p", { class: "line", "data-field": "last-event" }, "No event yet.");
+  const list = h("ol", { class: "events", "data-field": "events-list", hidden: "", "aria-label": "The last events, newest first" });
+  let last = [];
+  const button = h("button", { type: "button", class: "quiet", "data-action": "tape", "aria-expanded": "false",
+    onclick: () => {
+      list.hidden = !list.hidden;
+      mark(button, "aria-expanded", String(!list.hidden));
+      draw(last, !list.hidden);
+    } }, "Tape");
+  root.append(
+    h("div", { class: "strip" }, button, line,
+      h("p", { class: "keys" }, h("kbd", {}, "j"), h("kbd", {}, "k"), " move ", h("kbd", {}, "Enter"), " open ",
+        h("kbd", {}, "/"), " find or add"),
+      cliMenu("Events as commands", () => ["./tapedeck tail", "./tapedeck events", "./tapedeck log --follow"])),
+    list,
+  );
+  const nodes = new Map();
+  const draw = onChange((tape, open) => {
+    if (tape.length) line.replaceChildren(...eventWords(tape[0]));
+    if (!open) return;
+    const shown = tape.slice(0, SHOWN);
+    for (const event of shown) if (!nodes.has(event.seq)) nodes.set(event.seq, eventLine(event));
+    for (const seq of nodes.keys()) if (!shown.some((event) => event.seq === seq)) nodes.delete(seq);
+    list.replaceChildren(...shown.map((event) => nodes.get(event.seq)));
+  });
+  return ({ tape }) => {
+    last = tape;
+    draw(tape, !list.hidden);
+  };
+}
+
+const eventLine = (event) => h("li", { "data-seq": event.seq },
+  h("button", { type: "button", class: "event", title: "Show the whole event", onclick: () => openEvent(event.seq) },
+    ...eventWords(event)));
+
+function eventWords(event) {
+  return [
+    h("span", { class: "soft" }, `#${event.seq}`), " ",
+    h("time", { class: "soft", datetime: event.at }, clock(instant(event.at))), " ",
+    h("b", {}, event.subject), " ",
+    h("span", { class: "body" }, bodyWords(event.event)),
+  ];
+}
+
+function bodyWords(body) {
+  if (body === null) return "(large: open it)";
+  const text = Object.entries(body)
+    .filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length))
+    .map(([name, value]) => `${name}=${short(value)}`).join(" ");
+  return text.length > WIDTH ? `${text.slice(0, WIDTH)}…` : text;
+}
+
+function short(value) {
+  if (Array.isArray(value)) return `[${value.length}]`;
+  if (typeof value === "object") return "{…}";
+  return typeof value === "number" ? String(Math.round(value * 1e4) / 1e4) : String(value);
+}
+
+// The event as the tape holds it, read from the deck by its seq.
+export async function openEvent(seq) {
+  let told;
+  try {
+    told = (await api.event(seq)).events[0];
+  } catch (failure) {
+    return toast(failure.message, { remedy: failure.remedy, bad: true });
+  }
+  if (!told) return toast(`Event ${seq} is not on the tape`, { bad: true });
+  const close = () => dialog.close();
+  const dialog = h("dialog", { class: "event-dialog", "data-field": "event", onclose: () => dialog.remove() },
+    h("div", { class: "head" }, h("h2", {}, `Event ${seq}`),
+      cliMenu("This event as a command", () => [`./tapedeck events --from-seq ${seq} --limit 1 --json`]),
+      h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: close }, "×")),
+    h("p", { class: "soft" }, `${told.subject}, said by ${told.by} at ${told.at}`),
+    h("pre", { tabindex: "0" }, JSON.stringify(told.event, null, 2)));
+  document.body.append(dialog);
+  dialog.showModal();
+  return undefined;
+}

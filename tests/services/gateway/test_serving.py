@@ -1,0 +1,87 @@
+"""The listening socket and the server, with real connections."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+import requests
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from bus.errors import AddressRefused
+from market.messages.cache import CacheStatus
+from market.messages.fetcher import CollectorStatus
+from services.gateway.guard import Door
+from services.gateway.http import application
+from services.gateway.live import Live
+from services.gateway.metrics import Meters
+from services.gateway.news import News
+from services.gateway.serving import MESSAGE_BYTES_MAX, listen, serve
+from tests.services.gateway import samples
+from tests.services.gateway.fakes import FakeDeck
+
+
+def test_a_taken_port_is_refused_with_the_remedy() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressRefused, match="choose another TAPEDECK_GATEWAY__PORT"):
+            listen("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused_with_the_remedy() -> None:
+    with pytest.raises(AddressRefused, match="TAPEDECK_GATEWAY__HOST"):
+        listen("192.0.2.1", 8321)
+
+
+def test_http_and_the_live_stream_are_served_until_the_deck_is_gone(tmp_path: Path) -> None:
+    deck = FakeDeck(
+        {CollectorStatus: samples.collector(), CacheStatus: samples.cache()},
+        samples.records(samples.quote()),
+    )
+    meters, gone = Meters(), threading.Event()
+    app = application(
+        deck, Door("127.0.0.1"), Live(deck, News(), meters), meters, "1.2.3", tmp_path
+    )
+    listener = listen("127.0.0.1", 0)
+    place = f"127.0.0.1:{listener.getsockname()[1]}"
+    server = threading.Thread(target=serve, args=(app, listener, lambda: not gone.is_set()))
+    server.start()
+    try:
+        answer = requests.get(f"http://{place}/api/collector/status", timeout=10)
+        assert (answer.status_code, "server" in answer.headers) == (200, False)
+        with connect(f"ws://{place}/api/live") as page:
+            page.send('{"from_seq": 1}')
+            assert msgspec.json.decode(page.recv(timeout=10))["seq"] == 1
+            gone.set()
+            with pytest.raises(ConnectionClosed):
+                page.recv(timeout=10)
+    finally:
+        gone.set()
+        server.join(timeout=10)
+    assert not server.is_alive()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", int(place.split(":")[1])), timeout=1)
+
+
+def test_a_page_that_says_too_much_is_cut_off(tmp_path: Path) -> None:
+    deck, meters, gone = FakeDeck(), Meters(), threading.Event()
+    app = application(
+        deck, Door("127.0.0.1"), Live(deck, News(), meters), meters, "1.2.3", tmp_path
+    )
+    listener = listen("127.0.0.1", 0)
+    server = threading.Thread(target=serve, args=(app, listener, lambda: not gone.is_set()))
+    server.start()
+    try:
+        with connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/api/live") as page:
+            page.send("x" * (MESSAGE_BYTES_MAX + 1))
+            with pytest.raises(ConnectionClosed) as closed:
+                page.recv(timeout=10)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+    finally:
+        gone.set()
+        server.join(timeout=10)
