@@ -49,6 +49,7 @@ export function createDeck(store, live) {
   const rows = gathered("watchlist", async () => {
     if (!isReady(store.state.figures, "fetcher") || !isReady(store.state.figures, "cache")) return;
     store.update(withWatchlist, await api.watchlist(), Date.now());
+    if (!store.state.detail.loaded) wants.all();
     const lacking = [...store.state.rows.values()].filter(
       (row) => row.signal !== null && row.composite === null,
     );
@@ -74,7 +75,7 @@ export function createDeck(store, live) {
     await failing(mine, async () => {
       const told = await api.snapshot(ticker);
       if (!mine()) return;
-      withDetail(details.withSnapshot, told, Date.now());
+      withDetail(details.withSnapshot, told);
       await Promise.all([bars(), analysis()]);
     });
   }

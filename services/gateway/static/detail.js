@@ -5,43 +5,44 @@ import { fromAnalysis, fromDecision } from "./decision_model.js";
 import { keyOf, streamOf } from "./events.js";
 
 // `decision` is as decision_model.js makes it, `series` the served bars in columns, `asking` says
-// that the analyzer is being asked. `seq` is the last event that it holds.
+// that the analyzer is being asked. `seqs` tells which event each part came with.
 export const nothing = (ticker, timeframe) => ({
-  ticker, timeframe, simulated: false, seq: 0, quote: null, knownAt: null, indicators: null,
-  forming: null, decision: null, series: null, asking: false, failure: null, loaded: false,
+  ticker, timeframe, simulated: false, seqs: {}, quote: null, indicators: null, forming: null,
+  decision: null, series: null, asking: false, failure: null, loaded: false,
 });
 
-export function withSnapshot(detail, told, now) {
-  const at = told.known.decision;
-  return {
-    ...detail,
-    loaded: true,
-    failure: null,
-    simulated: told.simulated,
-    seq: told.seq,
-    quote: told.quote,
-    knownAt: told.age_seconds === null ? null : now - told.age_seconds * 1000,
-    indicators: told.indicators?.timeframes ?? null,
-    forming: told.forming?.timeframes ?? null,
-    decision: told.decision
-      ? newer(detail, fromDecision(told.decision, at.seq, instant(at.at)))
-      : null,
-  };
+// An answer may be older than what events told meanwhile: each part is taken by its seq.
+export function withSnapshot(detail, told) {
+  const before = detail.simulated === told.simulated ? detail : nothing(detail.ticker, detail.timeframe);
+  let next = { ...before, loaded: true, failure: null, simulated: told.simulated };
+  for (const [name, at] of Object.entries(told.known)) {
+    next = withPart(next, name, PARTS[name](told[name], at), at.seq);
+  }
+  return next;
+}
+
+const PARTS = {
+  quote: (body) => body,
+  indicators: (body) => body.timeframes,
+  forming: (body) => body.timeframes,
+  decision: (body, { seq, at }) => fromDecision(body, seq, instant(at)),
+};
+
+function withPart(detail, name, value, seq) {
+  if (seq <= (detail.seqs[name] ?? 0)) return detail;
+  return { ...detail, [name]: value, seqs: { ...detail.seqs, [name]: seq } };
 }
 
 export const withBars = (detail, series) =>
   series.timeframe === detail.timeframe ? { ...detail, series } : detail;
 
+// The analyzer's answer knows more of the same decision, but not of a later one.
 export function withAnalysis(detail, answer) {
   const decision = fromAnalysis(answer);
-  return { ...detail, asking: false, failure: null, decision: decision && newer(detail, decision) };
-}
-
-// The later of the known decision and this one; the same one in the newer words, which know more.
-function newer({ ticker, decision }, told) {
-  if (!decision || decision.ticker !== ticker || decision.seq < told.seq) return told;
-  if (decision.simulated !== told.simulated) return told;
-  return decision.seq === told.seq && told.dataSource !== null ? told : decision;
+  const next = { ...detail, asking: false, failure: null };
+  if (!decision || decision.seq < (detail.seqs.decision ?? 0)) return next;
+  if (decision.simulated !== detail.simulated) return next;
+  return { ...next, decision, seqs: { ...detail.seqs, decision: decision.seq } };
 }
 
 export const withAsking = (detail) => ({ ...detail, asking: true });
@@ -53,25 +54,25 @@ export const hasBars = (detail) => Boolean(
   detail.indicators?.[detail.timeframe] ?? detail.forming?.[detail.timeframe],
 );
 
-const FOLDS = {
-  "market.quote": (detail, event, body) => ({ ...detail, quote: body, knownAt: instant(event.at) }),
-  "indicators.computed": (detail, event, body) => ({ ...detail, indicators: body.timeframes }),
-  "indicators.forming": (detail, event, body) => ({ ...detail, forming: body.timeframes }),
-  "decision.made": (detail, event, body) => ({
-    ...detail, decision: fromDecision(body, event.seq, instant(event.at)),
-  }),
-  "market.bars": (detail, event, body) => {
-    const { series } = detail;
-    if (!series || body.timeframe !== detail.timeframe || series.seq >= event.seq) return detail;
-    return { ...detail, series: merged(series, body, event.seq) };
-  },
+const STREAMS = {
+  "market.quote": "quote",
+  "indicators.computed": "indicators",
+  "indicators.forming": "forming",
+  "decision.made": "decision",
 };
 
 // Only events of the series that is shown; those it holds already are no news.
 export function withEvent(detail, event) {
-  const fold = FOLDS[streamOf(event)];
-  if (!fold || !event.event || !isOf(detail, event) || event.seq <= detail.seq) return detail;
-  return { ...fold(detail, event, event.event), seq: event.seq };
+  const name = STREAMS[streamOf(event)];
+  if (!event.event || !isOf(detail, event)) return detail;
+  if (name) return withPart(detail, name, PARTS[name](event.event, event), event.seq);
+  return streamOf(event) === "market.bars" ? withChunk(detail, event) : detail;
+}
+
+function withChunk(detail, { event: chunk, seq }) {
+  const { series } = detail;
+  if (!series || chunk.timeframe !== detail.timeframe || series.seq >= seq) return detail;
+  return { ...detail, series: merged(series, chunk, seq) };
 }
 
 const isOf = (detail, event) => {
@@ -79,17 +80,18 @@ const isOf = (detail, event) => {
   return plain(key) === detail.ticker && isSimulated(key) === detail.simulated;
 };
 
-// What must be asked for because of an event: the first data of a ticker, bars too large for the
-// live stream, and what the analyzer says of a decision that is new.
+// What must be asked for because of an event: "all" when the first readings of a ticker are there or
+// real prices replace simulated ones, "bars" that are too large for the live stream, and the
+// "analysis" of a decision that is new. Asked before readings are there, the deck would refuse.
 export function wanted(detail, event) {
   if (plain(keyOf(event)) !== detail.ticker) return null;
   const stream = streamOf(event);
   const other = isSimulated(keyOf(event)) !== detail.simulated;
-  if (stream === "market.quote" && (detail.quote === null || (other && detail.simulated))) return "all";
+  if (stream === "indicators.computed" && (!detail.loaded || (other && detail.simulated))) return "all";
   if (other) return null;
   if (stream === "market.bars" && event.event === null) return "bars";
   if (stream === "indicators.computed" && detail.series === null) return "bars";
-  return stream === "decision.made" && event.seq > detail.seq ? "analysis" : null;
+  return stream === "decision.made" && event.seq > (detail.seqs.decision ?? 0) ? "analysis" : null;
 }
 
 const COLUMNS = ["start", "open", "high", "low", "close", "volume"];

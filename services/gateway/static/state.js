@@ -50,11 +50,14 @@ export function withCollector(state, collector, now) {
   return { ...state, collector, collectorAt: now, rows };
 }
 
-// The watchlist as the deck tells it; what only events told (the composite) is kept meanwhile.
+// The watchlist as the deck tells it. What only events told (the composite) is kept, and so is a row
+// that events have brought further than the answer.
 export function withWatchlist(state, answer, now) {
   const rows = new Map(answer.tickers.map((told) => {
     const before = state.rows?.get(told.ticker) ?? EMPTY_ROW;
-    return [told.ticker, rowOf(told, before, now)];
+    const late = told.seq < before.seq && told.simulated === before.simulated;
+    const row = late ? { ...before, protected: told.protected } : rowOf(told, before, now);
+    return [told.ticker, row];
   }));
   return { ...state, rows };
 }

@@ -1,0 +1,127 @@
+"""Every door of a running deck, with its own services behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from services.gateway.client import Client
+from services.gateway.schema import in_path, openapi
+from services.gateway.verbs import VERBS, Verb
+from tests.system.deck import RunningDeck, until
+
+pytestmark = [pytest.mark.xdist_group("gateway"), pytest.mark.timeout(120)]
+
+QUESTIONS = [verb for verb in VERBS if verb.routes and not verb.changes]
+
+
+@pytest.fixture(scope="module")
+def deck() -> Iterator[RunningDeck]:
+    with RunningDeck({"TAPEDECK_FETCHER__SOURCES": "simulated"}) as running:
+        until(lambda: len(running.get("/api/decisions").json()["events"]) >= 2, 30, "decisions")
+        yield running
+
+
+def page(deck: RunningDeck) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{deck.port}/api/live", proxy=None)
+
+
+def heard(live: ClientConnection, subject: str) -> dict[str, Any]:
+    """The next event of the subject on the live stream."""
+    while True:
+        frame = msgspec.json.decode(live.recv(timeout=30))
+        for event in frame.get("events", ()):
+            if event["subject"] == subject:
+                return dict(event)
+
+
+@pytest.mark.parametrize("verb", QUESTIONS, ids=lambda verb: verb.name)
+def test_every_question_is_answered_in_the_shape_that_is_documented(
+    deck: RunningDeck, verb: Verb
+) -> None:
+    assert verb.answer is not None
+    schema = openapi(VERBS, "1.2.3")["components"]["schemas"][verb.answer.__name__]
+    for route in verb.routes:
+        answer = deck.get(route.format(**dict.fromkeys(in_path(route), "spy")))
+        assert answer.status_code == 200, answer.text
+        assert set(schema["required"]) <= set(answer.json()) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize("verb", QUESTIONS, ids=lambda verb: verb.name)
+def test_every_question_is_answered_on_the_control_socket_too(
+    deck: RunningDeck, verb: Verb
+) -> None:
+    given = {"ticker": "spy"} if "ticker" in verb.arguments.__struct_fields__ else {}
+    with Client(f"ipc://{deck.home / 'run' / 'control'}") as client:
+        assert isinstance(client.call(verb.name, **given), dict)
+
+
+def test_an_added_ticker_is_seen_on_the_live_stream_from_command_to_decision(
+    deck: RunningDeck,
+) -> None:
+    with page(deck) as live:
+        live.send("{}")
+        assert msgspec.json.decode(live.recv(timeout=30))["type"] == "snapshot"
+        added = deck.post("/api/collector/ticker/add", ticker="amd").json()
+        assert (added["success"], "AMD" in added["watchlist"]) == (True, True)
+        assert heard(live, "watchlist.added.AMD")["seq"] <= added["seq"]
+        quote = heard(live, "market.quote.AMD~sim")
+        decision = heard(live, "decision.made.AMD~sim")
+    shown = deck.get("/api/tickers/AMD/snapshot").json()
+    assert shown["quote"]["price"] == quote["event"]["price"]
+    assert decision["event"]["simulated"] is True
+    again = deck.post("/api/collector/ticker/add", ticker="AMD").json()
+    assert again["message"] == "AMD was tracked already."
+
+
+def test_a_protected_ticker_is_not_removed(deck: RunningDeck) -> None:
+    answer = deck.post("/api/collector/ticker/remove", ticker="SPY")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "protected")
+    assert "SPY" in deck.get("/api/collector/status").json()["watchlist"]
+
+
+def test_an_unknown_ticker_has_no_bars(deck: RunningDeck) -> None:
+    answer = deck.get("/api/tickers/ZZZZ/bars")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_page_that_lost_the_gateway_goes_on_where_it_was(deck: RunningDeck) -> None:
+    with page(deck) as live:
+        live.send("{}")
+        seq = 0
+        while (frame := msgspec.json.decode(live.recv(timeout=30)))["type"] != "heartbeat":
+            seq = frame["seq"]
+    os.kill(deck.child_pid("gateway"), signal.SIGKILL)
+    deck.wait_ready()
+    added = deck.post("/api/collector/ticker/add", ticker="INTC").json()
+    with page(deck) as live:
+        live.send(msgspec.json.encode({"from_seq": seq + 1}).decode())
+        first = msgspec.json.decode(live.recv(timeout=30))
+        assert (first["type"], first["events"][0]["seq"]) == ("events", seq + 1)
+    assert seq < added["seq"]
+
+
+def test_the_command_line_tells_simulated_data_apart(deck: RunningDeck) -> None:
+    told = deck.cli("analyze", "spy")
+    assert (told.returncode, "SIMULATED DATA" in told.stdout) == (3, True)
+    assert deck.cli("health").returncode == 0
+    assert deck.cli("remove", "QQQ").returncode == 1
+    assert deck.cli("explode").returncode == 2
+
+
+def test_the_metrics_tell_of_the_running_deck(deck: RunningDeck) -> None:
+    lines = deck.get("/metrics").text.splitlines()
+    assert "tapedeck_bus_up 1.0" in lines
+    assert 'tapedeck_service_ready{service="analyzer"} 1.0' in lines
+
+
+def test_the_terminal_greeted_with_the_address_and_the_mark(deck: RunningDeck) -> None:
+    greeting = f"Tapedeck is at http://127.0.0.1:{deck.port}; it tracks SPY, QQQ; SIMULATED prices"
+    until(lambda: greeting in deck.terminal(), 30, "the greeting")
+    assert greeting in deck.terminal()
