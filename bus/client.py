@@ -27,10 +27,11 @@ from bus.codec import (
     Reply,
     Request,
     Welcome,
+    check_turn,
     decode_frame,
     encode_frame,
 )
-from bus.errors import BadMessage, Fenced, Overloaded
+from bus.errors import BadMessage, Fenced, LogRegressed, Overloaded
 from bus.follower import Follower
 from bus.message import Durability
 from bus.ports import Clock, Link, TapeReading
@@ -119,6 +120,8 @@ class Client:
         """
         if not self.welcome:
             return []
+        if self.follower.suspicious:
+            self._tape = None  # another file may lie in the place of the one that is open
         return self.follower.take(self.tape(), limit)
 
     def tape(self) -> TapeReading:
@@ -130,8 +133,10 @@ class Client:
     def append(self, drafts: tuple[Draft, ...], mark: int, durability: Durability) -> None:
         """Send a turn; its `Appended` or `AppendRefused` comes with a later `poll`.
 
-        Raises `Overloaded`.
+        Raises `Overloaded` or `MessageTooLarge`; then nothing was sent. A mark comes once: the
+        tape would take a second turn under it for a repetition of the first.
         """
+        check_turn(self.service, drafts)
         if len(self._unacked) >= UNACKED_MAX:
             raise Overloaded(
                 f"{self.service} waits for {UNACKED_MAX} acknowledgements",
@@ -140,6 +145,10 @@ class Client:
         after = next(reversed(self._unacked), self.standing.mark)
         if after is None:
             raise Overloaded(f"{self.service} is not connected yet", "poll until `welcome`")
+        if mark <= after:
+            raise ValueError(
+                f"{self.service} has already sent mark {after}, {mark} is no later one"
+            )
         append = Append(self.service, self.standing.epoch, after, mark, durability, drafts)
         self._unacked[mark] = _Unacked(append, self._clock.elapsed_seconds())
         self._say(append)
@@ -181,9 +190,19 @@ class Client:
         self._say(Hello(self.service, epoch, self.follower.cursor, self.ready, os.getpid()))
 
     def _patience(self) -> float:
+        first_deadline = min(self._asked.values(), default=float("inf"))
+        wanted_at = min(self._hello_at_seconds, self._resend_at_seconds(), first_deadline)
+        return max(0.0, wanted_at - self._clock.elapsed_seconds())
+
+    def _resend_at_seconds(self) -> float:
+        """Only a broker that was heard since is sent a turn again.
+
+        One that is away or stopped would find as many copies as it was silent for.
+        """
         oldest = next(iter(self._unacked.values()), None)
-        resend_at = oldest.sent_seconds + RESEND_SECONDS if oldest else float("inf")
-        return max(0.0, min(self._hello_at_seconds, resend_at) - self._clock.elapsed_seconds())
+        if oldest is None or self.standing.welcomed_seconds <= oldest.sent_seconds:
+            return float("inf")
+        return oldest.sent_seconds + RESEND_SECONDS
 
     def _take(self, data: bytes) -> Incoming | None:
         try:
@@ -228,6 +247,8 @@ class Client:
     def _refused(self, refusal: AppendRefused) -> AppendRefused | None:
         if refusal.code == Fenced.code:
             raise Fenced(refusal.message, refusal.remedy)
+        if refusal.code == LogRegressed.code:
+            raise LogRegressed(refusal.message, refusal.remedy)
         if refusal.code in ("gap", "storage_failed"):
             return None  # it is sent again in order, with what came before it
         refused = self._unacked.pop(refusal.mark, None)
@@ -248,8 +269,7 @@ class Client:
 
     def _resend(self) -> None:
         now = self._clock.elapsed_seconds()
-        oldest = next(iter(self._unacked.values()), None)
-        if oldest is None or now - oldest.sent_seconds < RESEND_SECONDS:
+        if now < self._resend_at_seconds():
             return
         for waiting in self._unacked.values():
             waiting.sent_seconds = now

@@ -31,7 +31,8 @@ class Follower:
         self.gaps = 0
         self._held: deque[Record] = deque()
         self._held_bytes = 0
-        self._suspicious = False
+        self.suspicious = False
+        """Whether somebody told of a head before the cursor: the tape itself must be asked."""
 
     @property
     def behind(self) -> bool:
@@ -49,7 +50,7 @@ class Follower:
                 f"tape {tape_id} lies where tape {self.tape_id} was",
                 "put the former tape back, or restart the deck to go on with this one",
             )
-        self._suspicious = self._suspicious or head < self.cursor
+        self.suspicious = self.suspicious or head < self.cursor
         self.tape_id = tape_id
         self.head = max(self.head, head)
 
@@ -66,24 +67,27 @@ class Follower:
 
     def take(self, tape: TapeReading, limit: int) -> list[Record]:
         """The records that follow the cursor, at most ``limit``; the cursor goes on behind them."""
-        if self._suspicious:
-            self._check(tape.head())
+        if self.suspicious:
+            self._check(tape.head(), self.cursor)
         records = self._from_held(limit)
         if not records and self.behind:
             self._drop_held()
             records = tape.read(self.cursor, min(limit, PAGE_RECORDS_MAX))
+            if not records:
+                self._check(tape.head(), self.head)
         if records:
             self.cursor = records[-1].seq
             self.head = max(self.head, self.cursor)
         return records
 
-    def _check(self, head: int) -> None:
-        if head < self.cursor:
+    def _check(self, head: int, known: int) -> None:
+        """What was told or folded was committed before; a tape without it is another one."""
+        if head < known:
             raise LogRegressed(
-                f"the tape ends at seq {head}, this reader already knows {self.cursor}",
+                f"the tape ends at seq {head}, this reader already knows of {known}",
                 "an older copy lies in its place: put the newer one back",
             )
-        self._suspicious = False
+        self.suspicious = False
 
     def _hold(self, frame: Record | Header | Heartbeat) -> None:
         match frame:

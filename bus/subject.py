@@ -36,15 +36,20 @@ def parse(text: str) -> Subject:
     """Split a subject into its parts, or raise `BadSubject`."""
     match = _GRAMMAR.fullmatch(text) if len(text) <= LENGTH_MAX else None
     if match is None:
-        raise BadSubject(
-            f"{text[:LENGTH_MAX]!r} is not a subject",
-            "write two words, a key without dots, and at most one part, like market.bars.NVDA.1d",
-        )
+        raise _bad(text)
     return Subject(match[1], match[2], match[3] or "")
 
 
 def compose(stream: str, key: str = NO_KEY, part: str = "") -> str:
     """Join the parts to a subject; raises `BadSubject` where ``parse`` would."""
     text = f"{stream}.{key}.{part}" if part else f"{stream}.{key}"
-    parse(text)
+    if parse(text) != (stream, key, part):
+        raise _bad(text)  # a dot in a key would be another key with a part
     return text
+
+
+def _bad(text: str) -> BadSubject:
+    return BadSubject(
+        f"{text[:LENGTH_MAX]!r} is not a subject",
+        "write two words, a key without dots, and at most one part, like market.bars.NVDA.1d",
+    )

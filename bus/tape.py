@@ -48,6 +48,8 @@ CREATE TABLE mark (
     first INTEGER NOT NULL, last INTEGER NOT NULL, at_us INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises: a name with a flipped bit may be no text any more."""
 _TABLES = {"meta", "event", "head", "mark"}
 _COLUMNS = "seq, subject, at_us, prev, producer, heard, version, body"
 _INSERT = f"INSERT INTO event ({_COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
@@ -56,8 +58,11 @@ _FALSE_HEAD = """
 SELECT head.subject FROM head LEFT JOIN event USING (seq) WHERE event.subject IS NOT head.subject
 """
 _FALSE_MARK = """
-SELECT mark.producer FROM mark LEFT JOIN event ON event.seq = mark.last
-WHERE mark.last > 0 AND (event.producer IS NOT mark.producer OR event.heard IS NOT mark.mark)
+SELECT mark.producer FROM mark
+LEFT JOIN event AS f ON f.seq = mark.first LEFT JOIN event AS l ON l.seq = mark.last
+WHERE mark.mark <> -1 AND (
+    f.producer IS NOT mark.producer OR f.heard IS NOT mark.mark OR f.at_us IS NOT mark.at_us OR
+    l.producer IS NOT mark.producer OR l.heard IS NOT mark.mark OR l.at_us IS NOT mark.at_us)
 """
 _REMEDY = (
     "stop the deck, keep a copy of the file, and run `python -m bus.verify` to see what is sound"
@@ -93,7 +98,7 @@ class TapeWriter:
         self._synchronous = ""
         try:
             self._load()
-        except sqlite3.DatabaseError as error:
+        except (*_UNREADABLE, TypeError, ValueError) as error:  # a column of another type
             self._db.close()
             raise TapeDamaged(f"{path} cannot be read ({error})", _REMEDY) from error
         except TapeDamaged:
@@ -104,7 +109,7 @@ class TapeWriter:
         self.tape_id = self._meta("tape_id")
         self.head, self.at_us = self._end()
         self.heads: dict[str, int] = dict(self._db.execute("SELECT subject, seq FROM head"))
-        self.marks = {row[0]: Mark(*row[1:]) for row in self._db.execute(_MARKS)}
+        self.marks = {row[0]: Mark(*map(int, row[1:])) for row in self._db.execute(_MARKS)}
         self._check_tail()
         self._check_tables()
 
@@ -344,7 +349,7 @@ class TapeReader:
     def _number(self, sql: str, *values: int) -> int:
         try:
             row = self._db.execute(sql, values).fetchone()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", _REMEDY) from error
         if row is None:
             raise TapeDamaged(f"seq {values[0]} is not on the tape {self.path}", _REMEDY)
@@ -361,7 +366,7 @@ def _select(
     sql = f"SELECT {_COLUMNS}, crc FROM event WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
     try:
         return list(_checked(db.execute(sql, (*values, limit)), bytes_max))
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         raise TapeDamaged(f"the tape cannot be read ({error})", _REMEDY) from error
 
 
@@ -404,7 +409,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         _prepare(db, path)
-    except (sqlite3.Error, BusError) as error:
+    except (*_UNREADABLE, BusError) as error:
         if db is not None:
             db.close()
         raise _unopened(path, error) from error
@@ -425,7 +430,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 
     A process that dies between the two statements leaves an empty database, which is no damage.
     """
-    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    tables = {str(row[0]) for row in names}
     if tables and _TABLES - tables:
         raise TapeDamaged(
             f"{path} is no tape: it holds other tables ({', '.join(sorted(tables))})",
@@ -460,7 +466,7 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.execute("PRAGMA query_only = ON")
         db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
-    except (sqlite3.Error, OSError) as error:
+    except (*_UNREADABLE, OSError) as error:
         remedy = (
             _REMEDY
             if path.exists()

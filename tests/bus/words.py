@@ -31,6 +31,17 @@ class Doubled(Event, frozen=True):
     number: int
 
 
+class Noted(Event, frozen=True):
+    """A text of any length was noted."""
+
+    stream: ClassVar[str] = "note.taken"
+    keyed_by: ClassVar[tuple[str, ...]] = ("book", "page")
+
+    book: str
+    text: str
+    page: str = ""
+
+
 class Count(Command, frozen=True):
     """Have the counter count this, unless it has."""
 
@@ -64,7 +75,7 @@ class HowMuch(Query[Sum], frozen=True):
     name: str
 
 
-CONTRACT = Contract([Counted, Doubled, Count, Supply, HowMuch, DeadLetter])
+CONTRACT = Contract([Counted, Doubled, Noted, Count, Supply, HowMuch, DeadLetter])
 
 NEED_SECONDS = 5.0
 

@@ -1,0 +1,23 @@
+"""A deck on the memory transport, in one thread."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.bus.rig import MemoryWire, Rig
+
+
+@pytest.fixture
+def idle_rig(tmp_path: Path) -> Iterator[Rig]:
+    """A rig whose bus has not started."""
+    with closing(Rig(MemoryWire(), tmp_path)) as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(idle_rig: Rig) -> Rig:
+    """A rig whose bus runs."""
+    idle_rig.start()
+    return idle_rig
