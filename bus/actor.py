@@ -39,7 +39,7 @@ class Need(msgspec.Struct, frozen=True):
 
     command: Command | None
     within_seconds: float
-    otherwise: Message
+    otherwise: Message | Refused
 
 
 class Refused(Exception):

@@ -371,7 +371,9 @@ class Runtime(Generic[S]):
 
     def _fall_back(self, waiting: Iterable[Waiting[_Letter]]) -> None:
         for each in waiting:
-            if each.asker.request is not None:
+            if isinstance(each.need.otherwise, Refused):
+                self._refuse(each.asker, each.need.otherwise)
+            elif each.asker.request is not None:
                 self._send(each.asker.request, each.need.otherwise)
 
     # -- replies -------------------------------------------------------------------------

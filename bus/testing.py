@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from bus.actor import Actor, Effect, Need, Spoken, Tick, spoken
+from bus.actor import Actor, Effect, Need, Refused, Spoken, Tick, spoken
 from bus.codec import Codec, Record
 from bus.message import Command, Event, Fact, Message, Query
 from bus.ports import Saver
@@ -44,7 +44,7 @@ class Asked:
     """A query and its reply, None while it waits for facts."""
 
     query: Query[Any]
-    reply: Message | None = None
+    reply: Message | Refused | None = None
     need: Need | None = None
     deadline_us: int = 0
 

@@ -79,9 +79,9 @@ class Snapshot(Query[TickerSnapshot], frozen=True):
 
 
 class BarSeries(Message, frozen=True):
-    """A ticker's bars in columns as they were known at ``seq``, oldest first.
+    """A ticker's bars in columns as they were known at ``seq``, oldest first, with each bar's seq.
 
-    Each bar's seq beside it.
+    ``adjusted`` says whether they are in the shares of the newest bar, or as they were traded.
     """
 
     ticker: Ticker
@@ -89,6 +89,7 @@ class BarSeries(Message, frozen=True):
     seq: int
     simulated: bool
     forming: bool
+    adjusted: bool
     start_us: tuple[int, ...]
     open: tuple[float, ...]
     high: tuple[float, ...]
@@ -108,6 +109,7 @@ class ReadBars(Query[BarSeries], frozen=True):
     timeframe: Timeframe = "1d"
     limit: Limit = 300
     as_of_us: int | None = None
+    adjusted: bool = True
 
 
 class CacheEntry(msgspec.Struct, frozen=True):
@@ -149,9 +151,7 @@ class SeqsFound(Message, frozen=True):
 
 
 class FindEvents(Query[SeqsFound], frozen=True):
-    """Where the events of a subject (or of a stream.
-
-    Or of all that begins with the text) stand on the tape.
+    """Where the events stand on the tape whose subjects begin with the text.
 
     From ``from_seq`` on, oldest first; with ``newest`` the last ones up to ``as_of_us``, still
     oldest first.

@@ -23,6 +23,7 @@ from market.messages.cache import (
 )
 from market.messages.fetcher import Timeframe
 from market.symbols import MARK, BadTicker, canonical, is_simulated, plain
+from services.cache.core.adjusting import adjusted
 from services.cache.core.rows import BarRow
 from services.cache.shelf import Shelf
 
@@ -59,7 +60,7 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
         seq = shelf.seq if as_of is None else shelf.tables.seq_at(as_of)
         key = shelf.key(_ticker(query.ticker, extended=extended), seq)
         rows = shelf.tables.bars(key, query.timeframe, query.limit, None if as_of is None else seq)
-        return _series(key, query, seq, rows)
+        return _series(key, query, seq, adjusted(rows) if query.adjusted else rows)
 
     @actor.answer(FindEvents)
     def find(shelf: Shelf, query: FindEvents, now_us: int) -> SeqsFound:
@@ -111,6 +112,7 @@ def _series(key: str, query: ReadBars, seq: int, rows: list[BarRow]) -> BarSerie
         seq=seq,
         simulated=is_simulated(key),
         forming=bool(rows) and rows[-1].forming,
+        adjusted=query.adjusted,
         start_us=tuple(row.start_us for row in rows),
         open=tuple(row.open for row in rows),
         high=tuple(row.high for row in rows),

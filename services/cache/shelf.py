@@ -15,7 +15,7 @@ from bus.message import Fact
 from bus.ports import TapeReading
 from market.messages.cache import TickerSnapshot
 from market.messages.fetcher import Bars, Quote
-from market.symbols import is_simulated, simulated
+from market.symbols import PROTECTED, plain, simulated
 from services.cache.core.rows import bar_rows, entries
 from services.cache.core.snapshots import snapshot, subjects
 from services.cache.store.sqlite import Tables
@@ -50,16 +50,17 @@ class Shelf:
         """The seq the shelf stands at."""
         return self.tables.position
 
-    def real(self, seq: int) -> bool:
-        """Whether SPY had real bars at a seq: until then simulated series stand in for all."""
-        return bool(self.tables.last([f"{Bars.stream}.SPY.1d"], seq))
-
     def key(self, ticker: str, seq: int) -> str:
-        """The key a ticker was shown under at a seq.
+        """The key a ticker was shown under at a seq; one that carries the mark is meant literally.
 
-        One that carries the mark is meant literally.
+        A simulated series stands in for a ticker without a real quote, and only until SPY has real
+        bars.
         """
-        return ticker if is_simulated(ticker) or self.real(seq) else simulated(ticker)
+        stand_in = simulated(ticker)
+        real = [f"{Bars.stream}.{PROTECTED[0]}.1d", f"{Quote.stream}.{ticker}"]
+        if ticker == stand_in or self.tables.last(real, seq):
+            return ticker
+        return stand_in if self.tables.last([f"{Quote.stream}.{stand_in}"], seq) else ticker
 
     def facts(self, wanted: Mapping[str, str], seq: int) -> dict[str, Fact[Any]]:
         """The last fact up to a seq on each of the subjects, by the name given for the subject."""
@@ -81,9 +82,6 @@ class Shelf:
         )
 
     def shown_keys(self) -> list[str]:
-        """The keys that the deck shows now.
-
-        The real ones, or the simulated ones until SPY is real.
-        """
-        real = self.real(self.seq)
-        return [key for key in self.tables.keys(Quote.stream) if is_simulated(key) != real]
+        """The keys that tickers are shown under now."""
+        tickers = {plain(key) for key in self.tables.keys(Quote.stream)}
+        return sorted(self.key(ticker, self.seq) for ticker in tickers)

@@ -118,6 +118,13 @@ class RunningDeck:
             return None
         return dict(answer.json()) if answer.status_code == 200 else None
 
+    def answers(self) -> bool:
+        """Whether the gateway answers at all."""
+        try:
+            return self.get("/health/live").status_code == 200
+        except requests.RequestException:
+            return False
+
     def get(self, path: str, **parameters: str | int) -> requests.Response:
         """GET from the gateway."""
         return _session().get(self.url(path), params=parameters, timeout=60)
@@ -174,10 +181,9 @@ class RunningDeck:
         return min(pid for pid in self.pids() if wanted in _read(pid, "cmdline"))
 
     def child_pid(self, name: str) -> int:
-        """The process that does the work of a service."""
+        """The process that does the work of a service; 0 while there is none."""
         parent = self.supervisor_pid(name)
-        children = [pid for pid in self.pids() if _parent(pid) == parent]
-        return until(lambda: children[0] if children else None, 5, f"a child of {name}")
+        return next((pid for pid in self.pids() if _parent(pid) == parent), 0)
 
     def pids(self) -> list[int]:
         """Every process of this deck: those that carry its home in their environment."""

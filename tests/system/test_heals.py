@@ -62,10 +62,7 @@ def _kill_and_heal(deck: RunningDeck, name: str) -> None:
 
 
 def _is_back(deck: RunningDeck, name: str, before: int) -> bool:
-    try:
-        return deck.child_pid(name) != before and deck.ready() is not None
-    except ValueError:
-        return False
+    return deck.child_pid(name) not in (0, before) and deck.ready() is not None
 
 
 def _all_heard(deck: RunningDeck) -> bool:

@@ -48,8 +48,11 @@ def analyze(state: State, query: Analyze, now_us: int, options: Options) -> Anal
     if refusal and stale.decision:
         return stale
     if refusal and refusal.final:
-        raise _no_data(ticker, refusal)
-    return Need(FetchNow(ticker), options.fetch_within_seconds, stale)
+        raise _no_data(ticker, reason)
+    nothing = _no_data(ticker, reason)
+    return Need(
+        FetchNow(ticker), options.fetch_within_seconds, stale if stale.decision else nothing
+    )
 
 
 def key_of(state: State, ticker: str) -> str:
@@ -82,10 +85,10 @@ def _ticker(text: str, options: Options) -> str:
         raise Refused("bad_ticker", f"{text[:40]!r} is not a ticker", error.remedy) from error
 
 
-def _no_data(ticker: str, refusal: _Refusal) -> Refused:
+def _no_data(ticker: str, reason: str) -> Refused:
     return Refused(
         "no_data",
-        f"nothing is known of {ticker} ({refusal.text})",
+        f"nothing is known of {ticker} ({reason})",
         f"check the spelling; to have it collected, add it: tapedeck add {ticker}",
     )
 

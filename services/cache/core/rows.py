@@ -30,6 +30,7 @@ class BarRow(NamedTuple):
     close: float
     volume: float
     forming: bool
+    split: float
 
 
 def entries(facts: Sequence[Fact[Any]]) -> list[Entry]:
@@ -58,4 +59,5 @@ def _rows_of(seq: int, bars: Bars) -> Iterator[BarRow]:
             close=bars.close[index],
             volume=bars.volume[index],
             forming=bars.forming and index == last,
+            split=bars.splits[index] if bars.splits else 1.0,
         )

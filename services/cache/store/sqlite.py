@@ -14,7 +14,7 @@ import structlog
 
 from services.cache.core.rows import BarRow, Entry
 
-LAYOUT = "1"
+LAYOUT = "2"
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
@@ -25,27 +25,29 @@ CREATE TABLE moment (at_us INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE bar (
     key TEXT NOT NULL, timeframe TEXT NOT NULL, start_us INTEGER NOT NULL, seq INTEGER NOT NULL,
     open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL,
-    volume REAL NOT NULL, forming INTEGER NOT NULL, PRIMARY KEY (key, timeframe, start_us)
+    volume REAL NOT NULL, forming INTEGER NOT NULL, split REAL NOT NULL,
+    PRIMARY KEY (key, timeframe, start_us)
 ) WITHOUT ROWID;
 CREATE TABLE bar_before (
     key TEXT NOT NULL, timeframe TEXT NOT NULL, start_us INTEGER NOT NULL, seq INTEGER NOT NULL,
     open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL,
-    volume REAL NOT NULL, forming INTEGER NOT NULL, PRIMARY KEY (key, timeframe, start_us, seq)
+    volume REAL NOT NULL, forming INTEGER NOT NULL, split REAL NOT NULL,
+    PRIMARY KEY (key, timeframe, start_us, seq)
 ) WITHOUT ROWID;
 """
 _KEEP_BEFORE = """
 INSERT OR IGNORE INTO bar_before SELECT * FROM bar
 WHERE key = ?1 AND timeframe = ?2 AND start_us = ?3
-AND (open, high, low, close, volume, forming) IS NOT (?5, ?6, ?7, ?8, ?9, ?10)
+AND (open, high, low, close, volume, forming, split) IS NOT (?5, ?6, ?7, ?8, ?9, ?10, ?11)
 """
 _PUT_BAR = """
-INSERT INTO bar VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+INSERT INTO bar VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT DO UPDATE SET
-    seq = ?4, open = ?5, high = ?6, low = ?7, close = ?8, volume = ?9, forming = ?10
-WHERE (open, high, low, close, volume, forming) IS NOT (?5, ?6, ?7, ?8, ?9, ?10)
+    seq = ?4, open = ?5, high = ?6, low = ?7, close = ?8, volume = ?9, forming = ?10, split = ?11
+WHERE (open, high, low, close, volume, forming, split) IS NOT (?5, ?6, ?7, ?8, ?9, ?10, ?11)
 """
 _BARS_AT = """
-SELECT key, timeframe, start_us, MAX(seq), open, high, low, close, volume, forming FROM (
+SELECT key, timeframe, start_us, MAX(seq), open, high, low, close, volume, forming, split FROM (
     SELECT * FROM bar WHERE key = ?1 AND timeframe = ?2 AND seq <= ?3
     UNION ALL
     SELECT * FROM bar_before WHERE key = ?1 AND timeframe = ?2 AND seq <= ?3
@@ -140,7 +142,7 @@ class Tables:
             rows = self._db.execute(_BARS_NOW, (key, timeframe, limit)).fetchall()
         else:
             rows = self._db.execute(_BARS_AT, (key, timeframe, seq, limit)).fetchall()
-        return [BarRow._make((*row[:9], bool(row[9]))) for row in reversed(rows)]
+        return [BarRow._make((*row[:9], bool(row[9]), row[10])) for row in reversed(rows)]
 
     def series(self) -> dict[tuple[str, str], int]:
         """How many bars each (key, timeframe) holds."""

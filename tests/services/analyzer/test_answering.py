@@ -207,12 +207,15 @@ def test_a_new_ticker_is_fetched_first() -> None:
     assert told(waiting) == ("live_api", False, "")
 
 
-def test_a_new_ticker_that_nothing_comes_of_is_answered_without_a_decision() -> None:
+def test_a_new_ticker_that_nothing_comes_of_is_refused_with_the_reason() -> None:
     deck = given(analyzer)
     waiting = deck.ask("09:41", asked("09:41"))
     deck.tick("09:41:12")
-    assert reply(waiting).decision is None
-    assert told(waiting)[2] == "nothing is known of NVDA yet; it was asked for and has not come"
+    assert isinstance(waiting.reply, Refused)
+    assert (waiting.reply.code, waiting.reply.message) == (
+        "no_data",
+        "nothing is known of NVDA (it was asked for and has not come)",
+    )
 
 
 def refused_at(at: str, *moments: tuple[str, Event]) -> Refused | None:

@@ -118,6 +118,8 @@ def _expect_one_reality(state: State, tape: Sequence[Fact[Any]], ticker: str) ->
     except Refused:
         return
     analysis = answer.otherwise if isinstance(answer, Need) else answer
+    if isinstance(analysis, Refused):
+        return
     assert isinstance(analysis, Analysis)
     assert analysis.simulated == (analysis.data_source == "simulated")
     if analysis.decision:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given as forall
 from hypothesis import settings
@@ -126,6 +127,15 @@ def test_a_bar_corrected_later_is_shown_as_it_was_known_then(folder: Path) -> No
     now: BarSeries = ask(deck, ReadBars("SPY"), "12:00")
     assert (then.close, then.known_by, then.seq) == ((600.0, 601.0), (1, 1), 1)
     assert (now.close, now.known_by, now.seq) == ((600.0, 602.5), (1, 2), 2)
+
+
+def test_bars_before_a_split_are_shown_in_new_shares_or_as_they_were_traded(folder: Path) -> None:
+    split = msgspec.structs.replace(bars("SPY", 100.0, 10.0, 11.0), splits=(1.0, 10.0, 1.0))
+    deck = deck_of(folder, ("09:30", split))
+    shown: BarSeries = ask(deck, ReadBars("SPY"))
+    traded: BarSeries = ask(deck, ReadBars("SPY", adjusted=False))
+    assert (shown.close, shown.volume) == ((10.0, 10.0, 11.0), (10.0, 1.0, 1.0))
+    assert (traded.close, traded.volume) == ((100.0, 10.0, 11.0), (1.0, 1.0, 1.0))
 
 
 def test_as_of_an_instant_nothing_later_is_known(folder: Path) -> None:
