@@ -199,7 +199,7 @@ class Desk:
         late = state.cycle is not None and now_us > state.cycle.started_us + CYCLE_LASTS_US_MAX
         ended = cycle.finished(state, self.options, now_us, late=late)
         draft.say(*([ended] if ended else []))
-        coming = schedule.next_cycle(draft.state, self.options, now_us)
+        coming = schedule.next_cycle(draft.state, self.options)
         begins = coming is not None and coming.at_us <= now_us and draft.state.cycle is None
         if coming and begins:
             draft.say(CycleStarted(by=coming.by))
@@ -215,7 +215,7 @@ class Desk:
 
     def _alarm(self, draft: Draft, again_us: int) -> int | None:
         """When time alone makes something due."""
-        coming = schedule.next_cycle(draft.state, self.options, draft.now_us)
+        coming = schedule.next_cycle(draft.state, self.options)
         deadlines = [call.deadline_us for call in calls_under_way(draft.state)]
         alarms = [again_us, coming.at_us if coming else 0, *deadlines]
         return min((at_us for at_us in alarms if at_us > draft.now_us), default=None)

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 import requests
+from urllib3.exceptions import HTTPError
 
 from services.fetcher.core.answers import Failure
 
@@ -46,7 +47,11 @@ class Http(Protocol):
 
 
 def get(
-    url: str, params: Mapping[str, str], headers: Mapping[str, str], seconds: float
+    url: str,
+    params: Mapping[str, str],
+    headers: Mapping[str, str],
+    seconds: float,
+    bytes_max: int = BYTES_MAX,
 ) -> HttpAnswer | Failure:
     """Ask once; proxies and CA files of the environment hold.
 
@@ -55,7 +60,7 @@ def get(
     when the time is up.
     """
     late: HttpAnswer | Failure = Failure("unreachable", f"no whole answer within {seconds:g} s")
-    return within(seconds, lambda: _ask(url, params, headers, seconds), late)
+    return within(seconds, lambda: _ask(url, params, headers, seconds, bytes_max), late)
 
 
 def within(seconds: float, work: Callable[[], T], late: T) -> T:
@@ -76,7 +81,11 @@ def within(seconds: float, work: Callable[[], T], late: T) -> T:
 
 
 def _ask(
-    url: str, params: Mapping[str, str], headers: Mapping[str, str], seconds: float
+    url: str,
+    params: Mapping[str, str],
+    headers: Mapping[str, str],
+    seconds: float,
+    bytes_max: int,
 ) -> HttpAnswer | Failure:
     """A session a call: `requests` does not promise that threads may share one."""
     end = time.monotonic() + seconds
@@ -92,17 +101,17 @@ def _ask(
                 stream=True,
             ) as response,
         ):
-            return _read(response, end)
-    except (requests.RequestException, OSError) as error:
+            return _read(response, end, bytes_max)
+    except (requests.RequestException, HTTPError, OSError) as error:
         return Failure("unreachable", f"{type(error).__name__} at {url}")
 
 
-def _read(response: requests.Response, end: float) -> HttpAnswer | Failure:
+def _read(response: requests.Response, end: float, bytes_max: int) -> HttpAnswer | Failure:
     body = bytearray()
     while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
         body += chunk
-        if len(body) > BYTES_MAX:
-            return Failure("invalid", f"the answer is larger than {BYTES_MAX} bytes")
+        if len(body) > bytes_max:
+            return Failure("invalid", f"the answer is larger than {bytes_max} bytes")
         if time.monotonic() > end:
             return Failure("unreachable", "the answer came too slowly")
     headers = {name.lower(): value for name, value in response.headers.items()}

@@ -163,5 +163,6 @@ def _chunk(
         splits=splits if any(split != 1.0 for split in splits) else (),
         dividends=dividends if any(dividends) else (),
         answer_hash=answer.answer_hash,
+        more=not last,
         refused_rows=answer.refused_rows + outside if last else 0,
     )

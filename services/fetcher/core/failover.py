@@ -26,7 +26,7 @@ NOTHING_THERE: frozenset[Reason] = frozenset({"unknown_symbol", "no_data"})
 """What is an answer, though it brings nothing."""
 
 FAILURES_BEFORE_CLOSING = 2
-"""One symbol's failure never costs another's; the second one in a row is the source's."""
+"""One ticker's failure never costs another's; when a second one fails too, it is the source's."""
 
 SECOND_US = 1_000_000
 NEVER_US = 2**62
@@ -169,9 +169,7 @@ def retry_at_us(
 
 
 def closed_for_us(source: str, capability: str, failures: int, at_us: int) -> int:
-    """How long a capability rests after this many failures in a row; 0 while it goes on."""
-    if failures < FAILURES_BEFORE_CLOSING:
-        return 0
+    """How long a capability rests after this many failures in a row, of several tickers."""
     bound = doubled(CLOSED_SECONDS, failures - FAILURES_BEFORE_CLOSING)
     return _us(bound / 2 + bound / 2 * fraction(source, capability, at_us))
 

@@ -253,9 +253,7 @@ def _judged(state: Collector, event: FetchRefused, at_us: int) -> Collector:
     elif event.reason == "forbidden" and event.ticker.isalnum():
         gate = replace(gate, forbidden_until_us=event.retry_at_us)
     elif event.reason in failover.FAILURES:
-        failures = gate.failures + 1
-        rest_us = failover.closed_for_us(event.source, event.capability, failures, at_us)
-        gate = replace(gate, failures=failures, closed_until_us=at_us + rest_us if rest_us else 0)
+        gate = _failed(gate, event, at_us)
     elif event.reason in failover.NOTHING_THERE:
         gate = replace(gate, failures=0)
     return replace(
@@ -263,6 +261,16 @@ def _judged(state: Collector, event: FetchRefused, at_us: int) -> Collector:
         health={**state.health, event.source: health},
         gates={**state.gates, gate_key(event.source, event.capability): gate},
     )
+
+
+def _failed(gate: Gate, event: FetchRefused, at_us: int) -> Gate:
+    if gate.failures == 0:
+        return replace(gate, failures=1, failed_first=event.ticker)
+    if gate.failures == 1 and gate.failed_first == event.ticker:
+        return gate
+    failures = gate.failures + 1
+    rest_us = failover.closed_for_us(event.source, event.capability, failures, at_us)
+    return replace(gate, failures=failures, closed_until_us=at_us + rest_us)
 
 
 def _with_series(state: Collector, key: str, series: Series) -> Collector:

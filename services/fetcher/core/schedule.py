@@ -33,13 +33,13 @@ class NextCycle(NamedTuple):
     by: Literal["clock", "close"]
 
 
-def next_cycle(state: Collector, options: Options, now_us: int) -> NextCycle | None:
+def next_cycle(state: Collector, options: Options) -> NextCycle | None:
     """The next cycle of a running collector; in the past where one is overdue, None at rest."""
     if not state.running:
         return None
     last_us = state.cycle_started_us
-    clock_us = _next_by_clock(state.table, options.interval_seconds * SECOND_US, last_us, now_us)
-    close_us = _next_after_close(state.table, last_us, now_us)
+    clock_us = _next_by_clock(state.table, options.interval_seconds * SECOND_US, last_us)
+    close_us = _next_after_close(state.table, last_us)
     if close_us is not None and (clock_us is None or close_us < clock_us):
         return NextCycle(close_us, "close")
     return NextCycle(clock_us, "clock") if clock_us is not None else None
@@ -62,15 +62,15 @@ def ready_us(state: Collector, options: Options, ticker: str, series: Series) ->
     return series.wanted_us + round(spread_seconds * SECOND_US * fraction("spread", ticker))
 
 
-def _next_by_clock(table: Sessions, interval_us: int, last_us: int, now_us: int) -> int | None:
+def _next_by_clock(table: Sessions, interval_us: int, last_us: int) -> int | None:
     """The first beat with an open or unknown market, half an interval from the last cycle.
 
     A cycle at a start is no beat, and the next one follows it soon enough.
     """
     beat_us = _beat_after(last_us + interval_us // 2, interval_us)
-    if market_state(table, max(beat_us, now_us)) != "closed":
+    if market_state(table, beat_us) != "closed":
         return beat_us
-    opening = next_session(table, max(beat_us, now_us))
+    opening = next_session(table, beat_us)
     return _beat_after(opening.open_us, interval_us) if opening else None
 
 
@@ -79,7 +79,7 @@ def _beat_after(at_us: int, interval_us: int) -> int:
     return ((at_us - PUNCTUAL_US) // interval_us + 1) * interval_us + PUNCTUAL_US
 
 
-def _next_after_close(table: Sessions, last_us: int, now_us: int) -> int | None:
+def _next_after_close(table: Sessions, last_us: int) -> int | None:
     """When the day's bars are settled and no cycle has been since."""
     settles_us = SETTLED_US + PUNCTUAL_US
     session = latest_session(table, max(last_us - settles_us, 0)) if table.open_us else None

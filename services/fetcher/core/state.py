@@ -97,9 +97,14 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """One capability of one source: failures in a row, and until when it is not asked."""
+    """One capability of one source: failures in a row, and until when it is not asked.
+
+    The first failure counts once, however often its ticker ``failed_first`` fails again: it takes
+    another ticker's to say that the source is down.
+    """
 
     failures: int = 0
+    failed_first: str = ""
     closed_until_us: int = 0
     forbidden_until_us: int = 0
 

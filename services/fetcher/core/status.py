@@ -17,7 +17,7 @@ from services.fetcher.core.state import Collector
 
 def status(state: Collector, options: Options, now_us: int) -> CollectorState:
     """The collector as it is now."""
-    coming = schedule.next_cycle(state, options, now_us)
+    coming = schedule.next_cycle(state, options)
     session = next_session(state.table, now_us)
     return CollectorState(
         running=state.running,

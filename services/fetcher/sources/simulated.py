@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -39,6 +40,7 @@ DECLARED = Declaration(
 )
 
 FIRST_DAY = date(2016, 1, 4)  # a Monday
+YEAR_WEEKDAYS = 260  # of the walk, which counts every weekday
 STEP_US = 600_000_000
 HISTORY_SESSIONS: dict[Timeframe, int] = {"1d": 1_260, "1h": 504}
 
@@ -166,14 +168,15 @@ def character(seed: int, ticker: str) -> Character:
 
 
 @lru_cache(maxsize=256)
-def walk(seed: int, name: str, beta: float, volatility: float, weekdays: int) -> tuple[Day, ...]:
-    """The daily walk from the first day on, in logarithms around 0."""
-    market = _shocks(seed, "market", weekdays)
-    own = _shocks(seed, name, weekdays)
-    days, at = [], 0.0
-    for (market_mood, market_shock), (own_mood, own_shock) in zip(market, own, strict=True):
-        market_sigma = beta * MARKET_VOLATILITY * math.exp(market_mood)
-        own_sigma = volatility * math.exp(own_mood)
+def walk(seed: int, ticker: str, year: int) -> tuple[Day, ...]:
+    """A year of the daily walk, in logarithms around 0; it goes on where the year before ends."""
+    nature = character(seed, ticker)
+    at = walk(seed, ticker, year - 1)[-1].after if year else 0.0
+    days = []
+    shocks = zip(_shocks(seed, "market", year), _shocks(seed, ticker, year), strict=True)
+    for (market_mood, market_shock), (own_mood, own_shock) in shocks:
+        market_sigma = nature.beta * MARKET_VOLATILITY * math.exp(market_mood)
+        own_sigma = nature.volatility * math.exp(own_mood)
         after = at * (1 - PULL) + market_sigma * market_shock + own_sigma * own_shock
         sigma = math.hypot(market_sigma, own_sigma)
         days.append(Day(at, after, sigma, (market_mood + own_mood) / 2))
@@ -182,10 +185,11 @@ def walk(seed: int, name: str, beta: float, volatility: float, weekdays: int) ->
 
 
 @lru_cache(maxsize=256)
-def _shocks(seed: int, name: str, weekdays: int) -> tuple[tuple[float, float], ...]:
-    """Mood and shock of each weekday."""
-    found, mood = [], 0.0
-    for number in range(weekdays):
+def _shocks(seed: int, name: str, year: int) -> tuple[tuple[float, float], ...]:
+    """Mood and shock of each weekday of a year."""
+    mood = _shocks(seed, name, year - 1)[-1][0] if year else 0.0
+    found = []
+    for number in range(year * YEAR_WEEKDAYS, (year + 1) * YEAR_WEEKDAYS):
         moves, shock = _normals(seed, name, number, 2)
         mood = MOOD_LASTS * mood + MOOD_MOVES * moves
         found.append((mood, shock))
@@ -196,7 +200,7 @@ def _shocks(seed: int, name: str, weekdays: int) -> tuple[tuple[float, float], .
 def _points(seed: int, ticker: str, day: int, open_us: int, steps: int) -> tuple[Point, ...]:
     """The whole session: ``steps + 1`` points from the open to the close."""
     nature = character(seed, ticker)
-    today = _today(seed, ticker, nature, day)
+    today = _today(seed, ticker, day)
     gap_dice, volume_dice, *dice = _normals(seed, f"{ticker}/steps", day, 2 + 2 * steps)
     busy = [1.0 + 2.0 * (2 * (step + 0.5) / steps - 1) ** 2 for step in range(steps)]
     share = [part / sum(busy) for part in busy]
@@ -211,11 +215,10 @@ def _points(seed: int, ticker: str, day: int, open_us: int, steps: int) -> tuple
     )
 
 
-def _today(seed: int, ticker: str, nature: Character, day: int) -> Day:
-    """The walk on a calendar day; days are computed by quarters, so that a new one is cheap."""
-    number = day // 7 * 5 + min(day % 7, 4)
-    weekdays = (number // 65 + 1) * 65
-    return walk(seed, ticker, nature.beta, nature.volatility, weekdays)[number]
+def _today(seed: int, ticker: str, day: int) -> Day:
+    """The walk on a calendar day; on a weekend, Friday's."""
+    year, number = divmod(day // 7 * 5 + min(day % 7, 4), YEAR_WEEKDAYS)
+    return walk(seed, ticker, year)[number]
 
 
 def _bridge(opening: float, today: Day, share: list[float], dice: list[float]) -> list[float]:
@@ -262,11 +265,8 @@ def _bar(points: Sequence[Point]) -> tuple[float, float, float, float, float]:
 def _normals(seed: int, name: str, number: int, count: int) -> list[float]:
     """Normal deviates that follow from the words alone (Box and Muller, 1958)."""
     pairs = (count + 1) // 2
-    words = f"{seed}/{name}/{number}".encode()
-    raw = hashlib.shake_128(words).digest(16 * pairs)
-    uniform = [
-        (int.from_bytes(raw[i : i + 8], "big") + 0.5) / 2**64 for i in range(0, 16 * pairs, 8)
-    ]
+    raw = hashlib.shake_128(f"{seed}/{name}/{number}".encode()).digest(16 * pairs)
+    uniform = [(whole + 0.5) / 2**64 for whole in struct.unpack(f">{2 * pairs}Q", raw)]
     found: list[float] = []
     for first, second in zip(uniform[::2], uniform[1::2], strict=True):
         radius, angle = math.sqrt(-2 * math.log(first)), math.tau * second

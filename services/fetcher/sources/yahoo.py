@@ -26,7 +26,8 @@ DECLARED = Declaration(
     pause_seconds_max=3600.0,
 )
 
-SECONDS = 9.0
+SECONDS = 7.0
+"""With the two seconds that loading takes, a dead network is given up within ten."""
 
 PERIODS: dict[Timeframe, tuple[tuple[float, str], ...]] = {
     "1d": ((4, "5d"), (25, "1mo"), (80, "3mo"), (350, "1y"), (math.inf, "5y")),

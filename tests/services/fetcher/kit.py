@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from bus.testing import Deck, Instant, microseconds
@@ -30,9 +29,9 @@ from services.fetcher.http import HttpAnswer
 from services.fetcher.ports import Ports
 from services.fetcher.sources import calendar, finnhub, simulated, yahoo
 from tests.fakes import wire
+from tests.fakes.bars import single
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
-from tests.fakes.market import Market
-from tests.fakes.sessions import new_york_day
+from tests.fakes.market import Market, quote
 from tests.fakes.sessions import sessions as new_york_sessions
 
 OPTIONS = Options(
@@ -44,6 +43,7 @@ DEAD = Failure("unreachable", "nobody listens")
 GONE = Failed(kinds=["ConnectionError", "RequestException", "CurlError"], message="nobody listens")
 
 MARKET = Market()
+SESSIONS_OF = {"5d": 5, "1mo": 21, "3mo": 63, "1y": 251, "5y": 1_255, "730d": 730}
 
 
 @dataclass
@@ -183,32 +183,33 @@ def table(first: str, last: str) -> Sessions:
 
 def chart(asked: AskChart, at_seconds: float) -> Answered:
     """A chart as yfinance makes it of what the imitation serves."""
-    if asked.symbol not in MARKET.listings:
+    history = MARKET.history(asked.symbol, at_seconds)
+    if history is None:
         text = "No data found, symbol may be delisted"
         return Failed(kinds=["StatusError"], message=text, status=404)
-    truth = MARKET.truth(asked.symbol, at_seconds)
-    sizes = {"5d": 5, "1mo": 21, "3mo": 63, "1y": 251, "5y": 1_255, "730d": 730}
-    size = sizes[asked.period]
+    days = history.days[-SESSIONS_OF[asked.period] :]
+    first = {day.hours[0].start_seconds: day.session.day for day in days}
     daily = asked.interval == "1d"
-    rows = truth.daily[-size:] if daily else truth.hourly[-7 * size :]
-    split_days = {one.day.isoformat(): one.numerator / one.denominator for one in truth.splits}
-    days = [new_york_day(row.start_seconds).isoformat() for row in rows]
-    first = [not i or days[i] != days[i - 1] for i in range(len(days))]
+    rows = [day.bar for day in days] if daily else [bar for day in days for bar in day.hours]
+    split_on = {one.day: one.numerator / one.denominator for one in history.listing.splits}
+    split_at = {at: split_on[day] for at, day in first.items() if day in split_on}
     return Chart(
         symbol=asked.symbol,
-        price=truth.quote.price,
-        market_time_us=int(truth.quote.at_seconds) * 1_000_000,
-        day_volume=float(truth.daily[-1].volume),
+        price=quote(history).price,
+        market_time_us=quote(history).at_seconds * 1_000_000,
+        day_volume=float(history.days[-1].bar.volume),
         start_us=[
-            day_start_us(day) if daily else row.start_seconds * 1_000_000
-            for day, row in zip(days, rows, strict=True)
+            day_start_us(first[row.start_seconds].isoformat())
+            if daily
+            else row.start_seconds * 1_000_000
+            for row in rows
         ],
-        open=[row.open for row in rows],
-        high=[row.high for row in rows],
-        low=[row.low for row in rows],
-        close=[row.close for row in rows],
+        open=single(row.open for row in rows),
+        high=single(row.high for row in rows),
+        low=single(row.low for row in rows),
+        close=single(row.close for row in rows),
         volume=[float(row.volume) for row in rows],
-        splits=[split_days.get(d, 0.0) if one else 0.0 for d, one in zip(days, first, strict=True)],
+        splits=[split_at.get(row.start_seconds, 0.0) for row in rows],
         dividends=[0.0] * len(rows),
         answer_hash=f"hash of {asked.symbol}",
     )
@@ -232,11 +233,3 @@ def bars_known(deck: Deck[Collector]) -> Counter[tuple[str, str]]:
         for start in event.start_us
     }
     return Counter((ticker, timeframe) for ticker, timeframe, _ in starts)
-
-
-def shared_data() -> Path | None:
-    """Where real recorded answers lie, if the caller has them."""
-    import os
-
-    named = os.environ.get("TAPEDECK_SHARED_DATA")
-    return Path(named) if named else None

@@ -1,0 +1,214 @@
+"""The real child, against the imitation: it answers, it is killed when late, it outlives nobody."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.fetcher.child.client import ROOT, ChildProcess
+from services.fetcher.child.frames import AskChart, AskSessions, Chart, Failed, SessionTable
+from tests.fakes.faults import AnyFault, Cut, Drip, Hang, Html, Redirect, Reset, Status
+from tests.fakes.networks import black_hole
+from tests.fakes.providers import Providers
+from tests.services.fetcher.kit import session_table
+
+SPY = AskChart("SPY", "5d", "1d", 20.0)
+CHART = "/v8/finance/chart"
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[Providers]:
+    with Providers() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def child(providers: Providers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
+    """One child for all the tests that do not harm it: loading takes seconds."""
+    found = ChildProcess(tmp_path_factory.mktemp("yfinance"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in providers.environment.items():
+            patch.setenv(name, value)
+        assert isinstance(found.ask(SPY, 20.0), Chart)
+        yield found
+    found.close()
+
+
+@pytest.fixture(autouse=True)
+def healthy(providers: Providers) -> None:
+    providers.plan.clear()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_a_chart_is_what_was_served(child: ChildProcess, providers: Providers) -> None:
+    answer = child.ask(AskChart("NVDA", "5y", "1d", 20.0), 20.0)
+    truth = providers.truth("NVDA")
+    assert isinstance(answer, Chart)
+    assert answer.close == [bar.close for bar in truth.daily[-len(answer.close) :]]
+    assert answer.price == truth.quote.price
+    assert answer.market_time_us == truth.quote.at_seconds * 1_000_000
+    assert [split for split in answer.splits if split] == [10.0]
+    assert len(answer.start_us) >= 1_250
+
+
+def test_hours_reach_back_two_years(child: ChildProcess, providers: Providers) -> None:
+    answer = child.ask(AskChart("SPY", "730d", "1h", 20.0), 20.0)
+    assert isinstance(answer, Chart)
+    assert len(answer.start_us) > 3_400
+    assert answer.start_us[-2] == providers.truth("SPY").hourly[-2].start_seconds * 1_000_000
+
+
+def test_the_sessions_are_those_of_the_exchange(child: ChildProcess) -> None:
+    answer = child.ask(AskSessions("XNYS", "2025-11-03", "2026-11-03"), 20.0)
+    assert isinstance(answer, SessionTable)
+    assert answer == session_table("2025-11-03", "2026-11-03")
+
+
+def test_the_second_question_about_a_symbol_is_one_call(
+    child: ChildProcess, providers: Providers
+) -> None:
+    child.ask(SPY, 20.0)
+    before = len(providers.calls)
+    child.ask(SPY, 20.0)
+    assert [call.endpoint for call in providers.calls[before:]] == [CHART]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "status"),
+    [
+        (Status(401), "StatusError", 401),
+        (Status(404), "StatusError", 404),
+        (Status(422), "StatusError", 422),
+        (Status(429), "StatusError", 429),
+        (Status(500), "StatusError", 500),
+        (Status(502), "StatusError", 502),
+        (Redirect(), "StatusError", 302),
+        (Html(), "JSONDecodeError", 0),
+        (Cut(), "CurlError", 0),
+    ],
+)
+def test_a_failure_is_told_after_one_call_and_forgotten_at_once(
+    child: ChildProcess, providers: Providers, fault: AnyFault, kind: str, status: int
+) -> None:
+    child.ask(SPY, 20.0)
+    before = len(providers.calls)
+    providers.plan.always("yahoo", fault, endpoint=CHART)
+    answer = child.ask(SPY, 20.0)
+    assert isinstance(answer, Failed)
+    assert kind in answer.kinds
+    assert answer.status == status
+    assert len(providers.calls) - before == 1
+    assert providers.foreign == []
+
+    providers.plan.clear()
+    assert isinstance(child.ask(SPY, 20.0), Chart)
+
+
+def test_a_reset_is_told_after_curl_has_tried_once_more(
+    child: ChildProcess, providers: Providers
+) -> None:
+    child.ask(SPY, 20.0)
+    before = len(providers.calls)
+    providers.plan.always("yahoo", Reset(), endpoint=CHART)
+    answer = child.ask(SPY, 20.0)
+    assert isinstance(answer, Failed)
+    assert "CurlError" in answer.kinds
+    assert len(providers.calls) - before <= 2
+
+
+@pytest.mark.parametrize("fault", [Hang(), Drip(bytes_per_second=8.0)])
+def test_an_answer_that_does_not_come_is_given_up_and_the_child_lives(
+    child: ChildProcess, providers: Providers, fault: AnyFault
+) -> None:
+    child.ask(SPY, 20.0)
+    pid = child.pid
+    providers.plan.always("yahoo", fault, endpoint=CHART)
+    answer = child.ask(AskChart("SPY", "5d", "1d", 0.3), 20.0)
+    assert isinstance(answer, Failed)
+    assert "Timeout" in answer.kinds
+    providers.plan.clear()
+    assert isinstance(child.ask(SPY, 20.0), Chart)
+    assert child.pid == pid
+
+
+def test_a_hanging_cookie_costs_a_moment_and_no_chart(
+    providers: Providers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in providers.environment.items():
+        monkeypatch.setenv(name, value)
+    providers.plan.always("yahoo", Hang(), endpoint="fc.yahoo.com")
+    fresh = ChildProcess(tmp_path)
+    assert isinstance(fresh.ask(SPY, 20.0), Chart)
+    fresh.close()
+
+
+def test_a_dead_child_is_replaced_and_a_late_one_is_killed(
+    providers: Providers, tmp_path: Path
+) -> None:
+    question = AskSessions("XNYS", "2026-01-01", "2026-02-01")
+    found = ChildProcess(tmp_path)
+    assert isinstance(found.ask(question, 20.0), SessionTable)
+    first = found.pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    assert isinstance(found.ask(question, 20.0), SessionTable)
+
+    second = found.pid
+    assert second
+    assert second != first
+    os.kill(second, signal.SIGSTOP)
+    assert found.ask(question, 0.1) == Failed(kinds=["Late"], message="no answer within 0.1 s")
+    assert not is_alive(second)
+    assert found.pid is None
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from services.fetcher.child.client import ChildProcess
+from services.fetcher.child.frames import AskChart, AskSessions
+child = ChildProcess(Path(sys.argv[1]))
+child.ask(AskSessions("XNYS", "2026-01-01", "2026-02-01"), 30.0)
+print(child.pid, flush=True)
+child.ask(AskChart("SPY", "5d", "1d", 60.0), 60.0)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_child_outlives_its_parent_even_in_the_middle_of_a_call(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with black_hole() as environment:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", PARENT, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+        )
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert is_alive(pid)
+        parent.send_signal(number)
+        parent.wait()
+        parent.stdout.close()
+        wait_until(lambda: not is_alive(pid))
