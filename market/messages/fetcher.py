@@ -156,7 +156,9 @@ class Bars(Event, frozen=True):
     compares across it divides the prices before it (not at it) by 10 and multiplies their volumes
     by 10.
 
-    ``refused_rows`` counts the rows of the answer that failed validation and were left out.
+    With ``more`` the provider's answer goes on in the next event of the same turn: nothing is to be
+    concluded from this one alone. ``refused_rows`` counts the rows of the answer that failed
+    validation and were left out.
     """
 
     stream: ClassVar[str] = "market.bars"
@@ -175,6 +177,7 @@ class Bars(Event, frozen=True):
     splits: tuple[float, ...] = ()
     dividends: tuple[float, ...] = ()
     answer_hash: str = ""
+    more: bool = False
     refused_rows: int = 0
 
 

@@ -51,15 +51,23 @@ indicators = Actor("indicators", State)
 
 @indicators.evolve(Bars, batch=True)
 def take_bars(state: State, facts: Sequence[Fact[Bars]]) -> State:
-    """Follow each series whose bars changed; a repeated last word changes nothing."""
+    """Follow each series whose bars changed; a repeated last word changes nothing.
+
+    A part of an answer that goes on waits for the rest: no reading is of half a history.
+    """
     changes: dict[Key, Change] = {}
+    parts: dict[Key, Followed] = {}
     for fact in facts:
-        ticker, timeframe = fact.event.ticker, fact.event.timeframe
+        ticker, timeframe = key = fact.event.ticker, fact.event.timeframe
         followed = state.tickers.get(ticker, {}).get(timeframe, Followed())
-        bars = followed.bars.merge(Series.of(fact.event))
-        if bars != followed.bars:
-            changes[ticker, timeframe] = Change(followed, bars, fact.seq, fact.seq, fact.seq)
-    return _with(state, follow(changes, state.settings))
+        bars = (followed.coming or followed.bars).merge(Series.of(fact.event))
+        if fact.event.more:
+            parts[key] = msgspec.structs.replace(followed, coming=bars)
+        elif bars != followed.bars:
+            changes[key] = Change(followed, bars, fact.seq, fact.seq, fact.seq)
+        elif followed.coming:
+            parts[key] = msgspec.structs.replace(followed, coming=None)
+    return _with(state, parts | follow(changes, state.settings))
 
 
 @indicators.evolve(IndicatorsConfigured)

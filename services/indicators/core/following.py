@@ -30,6 +30,8 @@ class Told(msgspec.Struct, frozen=True):
 class Followed(msgspec.Struct, frozen=True):
     """One series; ``state`` is that of its indicators after the last closed bar, packed.
 
+    ``coming`` is the series with the parts that have come of an answer whose end has not.
+
     ``before`` was told until ``now`` was: facts that arrive together are folded together, and each
     is then answered with what was known at its own seq.
     """
@@ -38,6 +40,7 @@ class Followed(msgspec.Struct, frozen=True):
     state: bytes = passes.SEED
     now: Told = Told()
     before: Told = Told()
+    coming: Series | None = None
 
     def as_of(self, seq: int) -> Told:
         """What was told at this seq, at most one change ago."""
@@ -96,6 +99,7 @@ def follow(changes: Mapping[Key, Change], settings: IndicatorSettings) -> dict[K
             state=closed[key][0],
             now=Told(change.seq, closed[key][1], peeks.get(key)),
             before=change.followed.now,
+            coming=change.followed.coming if change.afresh else None,
         )
         for key, change in changes.items()
     }

@@ -41,7 +41,8 @@ def told(
 def in_chunks(bars: Columns, ticker: str = "NVDA", timeframe: Timeframe = "1d") -> list[Bars]:
     """A first history as the fetcher tells it: several events, one after the other."""
     starts = range(0, len(bars.close), BARS_MAX)
-    return [told(bars.part(i, i + BARS_MAX), ticker, timeframe) for i in starts]
+    parts = [told(bars.part(i, i + BARS_MAX), ticker, timeframe) for i in starts]
+    return [*(msgspec.structs.replace(part, more=True) for part in parts[:-1]), parts[-1]]
 
 
 def knowing(*events: Event) -> Deck[State]:
@@ -104,19 +105,14 @@ def test_what_is_not_defined_yet_is_null() -> None:
     ]
 
 
-def test_a_first_history_is_told_once_for_each_of_its_chunks() -> None:
+def test_a_first_history_is_told_once_when_its_last_part_has_come() -> None:
     deck, bars = knowing(), walked(1_250)
 
     said = deck.hear(*(("09:31", event) for event in in_chunks(bars)))
 
-    assert [type(event) for event in said] == [Indicators] * 3
-    assert [
-        event.timeframes["1d"].bars_used for event in said if isinstance(event, Indicators)
-    ] == [
-        500,
-        1_000,
-        1_250,
-    ]
+    (only,) = said
+    assert isinstance(only, Indicators)
+    assert (only.timeframes["1d"].bars_used, only.timeframes["1d"].bars_seq) == (1_250, 3)
 
 
 def test_history_bar_by_bar_gives_the_readings_of_history_at_once() -> None:
@@ -354,10 +350,11 @@ _columns = st.sets(st.integers(0, 40), min_size=1, max_size=30).flatmap(
 
 @st.composite
 def _bars(draw: st.DrawFn) -> Bars:
-    """A chunk for one of few series: appended, repeated, corrected, forming, or with a split."""
+    """A chunk for one of few series: new, repeated, corrected, forming, a part, with a split."""
     ticker = draw(st.sampled_from(("NVDA", "AAPL", "NVDA~sim")))
     timeframe: Timeframe = draw(st.sampled_from(("1d", "1h")))
     event = told(draw(_columns), ticker, timeframe, forming=draw(st.booleans()))
+    event = msgspec.structs.replace(event, more=draw(st.sampled_from((False, False, True))))
     if not draw(st.booleans()):
         return event
     ratio = draw(st.sampled_from((1.0, 2.0, 1.5)))
