@@ -1,0 +1,1 @@
+"""An old tape that every version replays: what it decides otherwise is listed, never overlooked."""
