@@ -107,17 +107,24 @@ def waits_for_day(series: Series, source: Declaration, kind: Kind, since_us: int
 def closed_until_us(state: Collector, source: Declaration, key: str, kind: Kind) -> int:
     """Until when the source is not asked for this lane; the past if it may be asked."""
     return max(
-        capability_closed_until_us(state, source.name, capability_of(kind)),
+        capability_closed_until_us(state, source, capability_of(kind)),
         _refused_until_us(state.of(key), kind, source.name),
     )
 
 
-def capability_closed_until_us(state: Collector, source: str, capability: Asked) -> int:
+def capability_closed_until_us(state: Collector, source: Declaration, capability: Asked) -> int:
     """Until when the source is asked for nothing of this kind; the past if it may be asked."""
-    health, gate = state.health_of(source), state.gate_of(source, capability)
+    health = state.health_of(source.name)
     if health.stopped:
         return NEVER_US
-    return max(health.paused_until_us, gate.closed_until_us, gate.forbidden_until_us)
+    gates = [state.gate_of(source.name, one) for one in tied(source, capability)]
+    closed_us = [max(gate.closed_until_us, gate.forbidden_until_us) for gate in gates]
+    return max(health.paused_until_us, *closed_us)
+
+
+def tied(source: Declaration, capability: Asked) -> tuple[Asked, ...]:
+    """The capabilities that are one question to this source, and fail together."""
+    return source.capabilities if source.quote_with_bars else (capability,)
 
 
 def _refused_until_us(series: Series, kind: Kind, source: str) -> int:

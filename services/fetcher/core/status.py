@@ -11,7 +11,7 @@ from market.sessions import market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.failover import NEVER_US, capability_closed_until_us
+from services.fetcher.core.failover import NEVER_US, capability_closed_until_us, tied
 from services.fetcher.core.state import Collector
 
 
@@ -102,7 +102,7 @@ def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:
 def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
     """A source is usable while one of its capabilities is; what keeps the others is said too."""
     closed_us = {
-        capability: capability_closed_until_us(state, source.name, capability)
+        capability: capability_closed_until_us(state, source, capability)
         for capability in source.capabilities
     }
     shut = {one: until_us for one, until_us in closed_us.items() if until_us > now_us}
@@ -110,18 +110,19 @@ def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
     return SourceState(
         source=source.name,
         usable=len(shut) < len(closed_us),
-        reason="; ".join(f"{one}: {_why(state, source.name, one, now_us)}" for one in shut),
+        reason="; ".join(f"{one}: {_why(state, source, one, now_us)}" for one in shut),
         retry_at_us=first_us if first_us < NEVER_US else 0,
         last_answer_us=state.health_of(source.name).last_answer_us,
     )
 
 
-def _why(state: Collector, source: str, capability: Asked, now_us: int) -> str:
-    health, gate = state.health_of(source), state.gate_of(source, capability)
+def _why(state: Collector, source: Declaration, capability: Asked, now_us: int) -> str:
+    health = state.health_of(source.name)
+    gates = [state.gate_of(source.name, one) for one in tied(source, capability)]
     if health.stopped:
         return health.stopped
     if health.paused_until_us > now_us:
         return "rate limited"
-    if gate.forbidden_until_us > now_us:
+    if any(gate.forbidden_until_us > now_us for gate in gates):
         return "forbidden to this key"
-    return f"{gate.failures} failures in a row"
+    return f"{max(gate.failures for gate in gates)} failures in a row"

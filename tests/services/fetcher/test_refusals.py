@@ -186,6 +186,7 @@ def test_a_source_that_is_down_rests_and_one_call_at_a_time_tries_it_again(
     world.child.asked.clear()
     world.run(deck, "16:00")
     state = source_state(deck, "16:00", "yahoo")
+    assert not state.usable
     assert "failures in a row" in state.reason
     assert len(world.child.asked) < 60  # of 144 in an hour of health
 
