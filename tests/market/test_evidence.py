@@ -78,6 +78,7 @@ def test_a_market_that_was_last_heard_of_more_than_a_week_before_is_no_context()
 def test_a_corrected_market_bar_replaces_the_old_one() -> None:
     book = book_of(told("SPY", MONDAY), told("NVDA", MONDAY), told("SPY", MONDAY, close=99.0))
     assert named(book, "NVDA") == Evidence(2, {"SPY": 3}, 0)
+    assert [known.seq for known in book.market["SPY"]] == [3]
 
 
 def test_a_market_bar_that_was_taken_back_counts_no_more() -> None:

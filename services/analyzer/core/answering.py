@@ -38,7 +38,7 @@ def analyze(state: State, query: Analyze, now_us: int, options: Options) -> Anal
     asked_at_us = query.asked_at_us or now_us
     if _is_coming(state, key, now_us, options):
         old = _analysis(state, key, now_us, asked_at_us, "a newer decision is being recorded")
-        return Need(None, options.fetch_within_seconds, old)
+        return Need(None, options.fetch_within_seconds, _or_no_data(old, "it is being recorded"))
     fault = _fault(state, key, now_us, options)
     if not fault:
         return _analysis(state, key, now_us, asked_at_us, "")
@@ -47,12 +47,10 @@ def analyze(state: State, query: Analyze, now_us: int, options: Options) -> Anal
     stale = _analysis(state, key, now_us, asked_at_us, f"{fault}; {reason}")
     if refusal and stale.decision:
         return stale
-    if refusal and refusal.final:
-        raise _no_data(ticker, reason)
-    nothing = _no_data(ticker, reason)
-    return Need(
-        FetchNow(ticker), options.fetch_within_seconds, stale if stale.decision else nothing
-    )
+    late = _or_no_data(stale, reason)
+    if refusal and refusal.final and isinstance(late, Refused):
+        raise late
+    return Need(FetchNow(ticker), options.fetch_within_seconds, late)
 
 
 def key_of(state: State, ticker: str) -> str:
@@ -85,11 +83,14 @@ def _ticker(text: str, options: Options) -> str:
         raise Refused("bad_ticker", f"{text[:40]!r} is not a ticker", error.remedy) from error
 
 
-def _no_data(ticker: str, reason: str) -> Refused:
+def _or_no_data(stale: Analysis, reason: str) -> Analysis | Refused:
+    """The answer, or why there is none where nothing was ever decided."""
+    if stale.decision:
+        return stale
     return Refused(
         "no_data",
-        f"nothing is known of {ticker} ({reason})",
-        f"check the spelling; to have it collected, add it: tapedeck add {ticker}",
+        f"nothing is known of {stale.ticker} ({reason})",
+        f"check the spelling; to have it collected, add it: tapedeck add {stale.ticker}",
     )
 
 

@@ -149,6 +149,10 @@ def test_thin_evidence_is_held_without_a_plan(
     assert (found.levels, found.position_sizing, found.probability) == (None, None, None)
 
 
+def test_two_hundred_and_one_bars_suffice() -> None:
+    assert decide(evidence(reading(bars_used=201)), SETTINGS).signal == "BUY"
+
+
 def test_a_trade_whose_reward_does_not_pay_for_costs_is_held_and_shown() -> None:
     found = decide(evidence(reading(atr=0.1)), SETTINGS)
     assert (found.signal, found.position_sizing) == ("HOLD", NO_POSITION)

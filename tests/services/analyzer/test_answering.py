@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bus.actor import Need, Refused
-from bus.message import Event
+from bus.message import Event, Fact
 from bus.testing import Asked, Deck, given, microseconds
 from market.messages.analyzer import (
     Analysis,
@@ -21,7 +21,7 @@ from market.messages.analyzer import (
 from market.messages.cache import CacheCleared
 from market.messages.fetcher import FetchNow, FetchRefused
 from services.analyzer.actor import Options, build
-from services.analyzer.core.state import State
+from services.analyzer.core.state import ATTEMPTS_MAX, State, called
 from tests.services.analyzer.events import (
     CALENDAR,
     MONDAY,
@@ -135,6 +135,17 @@ def test_another_ticker_that_was_cleared_makes_nothing_stale() -> None:
     assert told(deck.ask("09:32", asked("09:32"))) == ("cache", False, "")
 
 
+@pytest.mark.parametrize(
+    ("question", "source"),
+    [(asked("09:41"), "live_api"), (asked("09:42"), "cache"), (Analyze("NVDA"), "cache")],
+)
+def test_what_came_since_the_question_was_fetched_for_it(question: Analyze, source: str) -> None:
+    deck = deck_of(("09:41:05", indicators("NVDA")))
+    answer = analyzer.reply(deck.state, question, microseconds("09:42"))
+    assert isinstance(answer, Analysis)
+    assert answer.data_source == source
+
+
 def test_a_question_after_the_fetch_is_answered_from_the_cache() -> None:
     deck = deck_of(("09:41", quote("NVDA")), ("09:41", indicators("NVDA")))
     assert told(deck.ask("09:42", asked("09:42"))) == ("cache", False, "")
@@ -178,6 +189,22 @@ def test_a_refusal_is_over_when_data_has_come_since() -> None:
     )
     deck.ask("09:41", asked("09:41"))
     assert deck.sent == [FetchNow("NVDA")]
+
+
+def test_a_price_does_not_make_up_for_bars_that_were_refused() -> None:
+    deck = deck_of(("2026-01-02T21:01", CALENDAR), ("2026-01-02T21:01", indicators("NVDA")))
+    deck.hear(("22:00", refusal("NVDA")))
+    deck.hear(("22:00", quote("NVDA")))
+    assert told(deck.ask("22:01", asked("22:01")))[2].endswith("has not come; yahoo: unreachable")
+
+
+def test_only_so_many_calls_are_remembered_the_last_ones() -> None:
+    state = State()
+    for number in range(ATTEMPTS_MAX + 5):
+        ticker = f"T{number % (ATTEMPTS_MAX + 1)}"
+        state = called(state, Fact(number + 1, number, call(ticker)))
+    assert len(state.attempts) == ATTEMPTS_MAX
+    assert list(state.attempts)[-4:] == ["T0", "T1", "T2", "T3"]
 
 
 def test_while_another_source_is_being_asked_a_refusal_is_not_the_last_word() -> None:
@@ -312,6 +339,13 @@ def test_a_plan_holds_while_the_price_is_between_stop_and_target(price: float, v
     assert (now.still_valid, now.to_stop, now.age_seconds) == (valid, round(96 - price, 4), 1860.0)
 
 
+def test_a_price_of_a_clock_that_is_ahead_is_no_younger_than_now() -> None:
+    deck = deck_of(("09:30", indicators("NVDA")), ("09:30", quote("NVDA", at="09:45")))
+    now = reply(deck.ask("09:31", asked("09:31"))).current
+    assert now is not None
+    assert now.age_seconds == 0.0
+
+
 def test_without_levels_a_price_has_nothing_to_be_valid_for() -> None:
     deck = deck_of(("09:30", indicators("NVDA", bars_used=20)), ("09:30", quote("NVDA")))
     now = reply(deck.ask("09:31", asked("09:31"))).current
@@ -331,6 +365,14 @@ def test_a_decision_that_was_just_made_is_waited_for_without_a_fetch() -> None:
     assert (need.command, need.within_seconds) == (None, 12.0)
     assert isinstance(need.otherwise, Analysis)
     assert need.otherwise.stale_because == "a newer decision is being recorded"
+
+
+def test_a_first_decision_that_is_being_recorded_has_nothing_to_fall_back_on() -> None:
+    deck = given(analyzer, ("09:30", indicators("NVDA")))
+    need = reply_to(deck.state, "09:30")
+    assert isinstance(need, Need)
+    assert isinstance(need.otherwise, Refused)
+    assert need.otherwise.message == "nothing is known of NVDA (it is being recorded)"
 
 
 def test_a_decision_that_an_earlier_version_did_not_say_is_not_waited_for() -> None:
