@@ -53,7 +53,7 @@ LOST = Failure("unreachable", "no answer before the deadline")
 
 
 def build(options: Options) -> Actor[Collector]:
-    """The collector with these options; raises `BadTicker` for a first watchlist that holds one."""
+    """The collector with these options."""
     actor = Actor("fetcher", Collector)
     for event, fold in FOLDS.items():
         actor.evolve(event)(fold)
@@ -80,14 +80,12 @@ class Desk:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        extended = options.extended_symbols
-        self.first = tuple(canonical(one, extended=extended) for one in options.watchlist)
 
     def open(self, state: Collector, command: Open, now_us: int) -> Output:
         """Track what is always tracked; go on where the tape ends, with one cycle at once."""
         draft = Draft(state, now_us)
         virgin = not state.watchlist
-        wanted = dict.fromkeys((*PROTECTED, *(self.first if virgin else ())))
+        wanted = dict.fromkeys((*PROTECTED, *(self.options.watchlist if virgin else ())))
         draft.say(*(WatchlistAdded(one) for one in wanted if not state.of(one).tracked))
         if self.options.auto_start and not state.told:
             draft.say(CollectorStarted(by="auto_start"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from config.settings import Settings
+from config.settings import Settings, SettingsError
+from market.symbols import BadTicker, canonical
 from services.fetcher.core.declaration import Declaration, Options, Unusable
 from services.fetcher.ports import Ports, real_ports
 from services.fetcher.sources import calendar, finnhub, simulated, yahoo
@@ -13,7 +14,11 @@ NO_KEY = Unusable("finnhub", "no key: set FINNHUB_API_KEY, or go on without")
 
 
 def options_of(settings: Settings) -> Options:
-    """What the operator set, with what each source declares."""
+    """What the operator set, with what each source declares.
+
+    Raises:
+        SettingsError: if the first watchlist holds what is no ticker.
+    """
     fetcher = settings.fetcher
     has_key = bool(settings.finnhub_api_key)
     declared: dict[str, Declaration] = {
@@ -28,10 +33,17 @@ def options_of(settings: Settings) -> Options:
         unusable=(NO_KEY,) if "finnhub" in fetcher.sources and not has_key else (),
         interval_seconds=fetcher.interval_seconds,
         auto_start=fetcher.auto_start,
-        watchlist=fetcher.watchlist,
+        watchlist=_watchlist(fetcher.watchlist, extended=fetcher.extended_symbols),
         extended_symbols=fetcher.extended_symbols,
         seed=fetcher.simulated_seed,
     )
+
+
+def _watchlist(texts: tuple[str, ...], *, extended: bool) -> tuple[str, ...]:
+    try:
+        return tuple(canonical(text, extended=extended) for text in texts)
+    except BadTicker as error:
+        raise SettingsError(f"fetcher.watchlist holds {error.text!r}: {error.remedy}.") from error
 
 
 def ports_of(settings: Settings) -> Ports:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -102,6 +103,7 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             cwd=ROOT,
             bufsize=0,
+            env=_without_secrets(os.environ),
         )
 
     def _exchange(self, request: Request, seconds: float) -> Answered:
@@ -139,6 +141,15 @@ class ChildProcess:
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Proxies and CA files, but nothing of ours: the child is handed all it needs."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("FINNHUB_", "TAPEDECK_"))
+    }
 
 
 def _ended(answer: Answered) -> bool:

@@ -46,9 +46,16 @@ def _brought(state: Collector, options: Options, ticker: str, since_us: int) -> 
 
 
 def _reason(state: Collector, options: Options, ticker: str, now_us: int) -> str:
+    """What the ticker's own refusals say; without any, what keeps the sources from being asked."""
     lanes = [state.of(ticker).lane(kind) for kind in KINDS]
     said = {f"{one.source}: {one.reason}": one.at_us for lane in lanes for one in lane.refusals}
-    texts = sorted(said, key=said.__getitem__) or ["no source could be asked in time"]
+    texts = sorted(said, key=said.__getitem__)
+    if not texts:
+        resting = {
+            one.name: failover.why_closed(state, one, "bars", now_us) for one in options.real
+        }
+        texts = [f"{name}: {why}" for name, why in resting.items() if why]
+    texts = texts or ["no source brought it in time"]
     if options.real and failover.simulates(state, options, ticker, now_us):
         texts.append("simulated instead")
     return "; ".join(texts)

@@ -37,7 +37,10 @@ class Unusable(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator set: fixed while the process lives, never on the tape."""
+    """What the operator set: fixed while the process lives, never on the tape.
+
+    ``watchlist`` holds canonical tickers, for the very first start.
+    """
 
     sources: tuple[Declaration, ...]
     calendar: Declaration

@@ -122,6 +122,21 @@ def capability_closed_until_us(state: Collector, source: Declaration, capability
     return max(health.paused_until_us, *closed_us)
 
 
+def why_closed(state: Collector, source: Declaration, capability: Asked, now_us: int) -> str:
+    """Why the source is asked for nothing of this kind now; empty if it may be asked."""
+    health = state.health_of(source.name)
+    gates = [state.gate_of(source.name, one) for one in tied(source, capability)]
+    if health.stopped:
+        return health.stopped
+    if health.paused_until_us > now_us:
+        return "rate limited"
+    if any(gate.forbidden_until_us > now_us for gate in gates):
+        return "forbidden to this key"
+    if any(gate.closed_until_us > now_us for gate in gates):
+        return f"{max(gate.failures for gate in gates)} failures in a row"
+    return ""
+
+
 def tied(source: Declaration, capability: Asked) -> tuple[Asked, ...]:
     """The capabilities that are one question to this source, and fail together."""
     return source.capabilities if source.quote_with_bars else (capability,)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from market.messages.fetcher import Asked, Budget, CollectorState, SourceState
+from market.messages.fetcher import Budget, CollectorState, SourceState
 from market.sessions import market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.failover import NEVER_US, capability_closed_until_us, tied
+from services.fetcher.core.failover import NEVER_US, capability_closed_until_us, why_closed
 from services.fetcher.core.state import Collector
 
 
@@ -110,19 +110,7 @@ def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
     return SourceState(
         source=source.name,
         usable=len(shut) < len(closed_us),
-        reason="; ".join(f"{one}: {_why(state, source, one, now_us)}" for one in shut),
+        reason="; ".join(f"{one}: {why_closed(state, source, one, now_us)}" for one in shut),
         retry_at_us=first_us if first_us < NEVER_US else 0,
         last_answer_us=state.health_of(source.name).last_answer_us,
     )
-
-
-def _why(state: Collector, source: Declaration, capability: Asked, now_us: int) -> str:
-    health = state.health_of(source.name)
-    gates = [state.gate_of(source.name, one) for one in tied(source, capability)]
-    if health.stopped:
-        return health.stopped
-    if health.paused_until_us > now_us:
-        return "rate limited"
-    if any(gate.forbidden_until_us > now_us for gate in gates):
-        return "forbidden to this key"
-    return f"{max(gate.failures for gate in gates)} failures in a row"

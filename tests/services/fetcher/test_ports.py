@@ -9,7 +9,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from config.settings import Secret, Settings
+from config.settings import FetcherSettings, Secret, Settings, SettingsError
+from services.fetcher.core.declaration import Options
 from services.fetcher.effects import Save
 from services.fetcher.options import NO_KEY, options_of, ports_of
 from services.fetcher.perform import save
@@ -66,6 +67,15 @@ def test_the_settings_say_who_is_asked_and_how_often(tmp_path: Path) -> None:
     assert options.unusable == ()
     assert (options.interval_seconds, options.auto_start, options.seed) == (300, True, 7)
     assert ports_of(Settings(home=tmp_path)).finnhub_key == Secret()
+
+
+def test_a_first_watchlist_is_spelt_canonically_or_stops_the_start(tmp_path: Path) -> None:
+    def options(*texts: str) -> Options:
+        return options_of(Settings(home=tmp_path, fetcher=FetcherSettings(watchlist=texts)))
+
+    assert options("nvda", "brk.b").watchlist == ("NVDA", "BRK-B")
+    with pytest.raises(SettingsError, match="fetcher.watchlist holds 'N VDA'"):
+        options("SPY", "N VDA")
 
 
 def test_without_a_key_finnhub_is_left_out_with_the_remedy(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_first_process_tracks_the_protected_ones_starts_and_begins_a_cycle() -
 
 
 def test_the_first_watchlist_counts_only_while_the_tape_has_none() -> None:
-    collector = build(replace(OPTIONS, watchlist=("nvda", "brk.b", "spy")))
+    collector = build(replace(OPTIONS, watchlist=("NVDA", "BRK-B", "SPY")))
     first = given(collector)
     first.tell("15:00", Open())
     assert first.state.watchlist == ("SPY", "QQQ", "NVDA", "BRK-B")

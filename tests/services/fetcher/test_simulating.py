@@ -96,6 +96,13 @@ def test_a_simulated_ticker_moves_with_every_cycle_and_every_wish(world: World) 
     assert {len(bars.start_us) for bars in told} == {1}
 
 
+def test_a_ticker_that_was_not_asked_for_says_what_rests(world: World) -> None:
+    world.cut_off()
+    deck = opened(world, replace(KEYLESS, watchlist=("NVDA",)))
+    finished = next(event for event in deck.said if isinstance(event, CycleFinished))
+    assert finished.missing[2] == Missing("NVDA", "yahoo: 2 failures in a row; simulated instead")
+
+
 def test_an_added_ticker_is_simulated_too_while_nobody_is_there(world: World) -> None:
     world.cut_off()
     deck = opened(world)
