@@ -74,7 +74,7 @@ def test_a_first_watchlist_is_spelt_canonically_or_stops_the_start(tmp_path: Pat
         return options_of(Settings(home=tmp_path, fetcher=FetcherSettings(watchlist=texts)))
 
     assert options("nvda", "brk.b").watchlist == ("NVDA", "BRK-B")
-    with pytest.raises(SettingsError, match="fetcher.watchlist holds 'N VDA'"):
+    with pytest.raises(SettingsError, match=r"fetcher\.watchlist holds 'N VDA'"):
         options("SPY", "N VDA")
 
 

@@ -177,6 +177,21 @@ def test_one_symbol_that_fails_is_tried_ever_more_rarely_and_the_others_go_on(
     assert world.child.asked.count(("SPY", "5d", "1d")) == 11
 
 
+def test_who_asks_for_a_ticker_does_not_wait_for_its_back_off(
+    world: World, deck: Deck[Collector]
+) -> None:
+    world.child.faults["NVDA"] = NOT_FOUND
+    deck.tell("15:00", Open())
+    world.run(deck, "15:02")
+    del world.child.faults["NVDA"]
+    world.run(deck, "15:03")
+    assert not deck.state.series["NVDA"].has_bars
+
+    deck.tell("15:03", FetchNow("NVDA"))
+    world.play(deck, "15:03")
+    assert deck.state.series["NVDA"].has_bars
+
+
 def test_a_source_that_is_down_rests_and_one_call_at_a_time_tries_it_again(
     world: World, deck: Deck[Collector]
 ) -> None:
