@@ -114,6 +114,14 @@ def test_a_torn_market_is_held_with_the_plan_it_leans_to_and_no_shares() -> None
     assert found.probability is not None
 
 
+def test_a_torn_market_that_leans_down_is_held_with_the_plan_of_a_sale() -> None:
+    found = decide(evidence(falling(), spy=reading(), qqq=reading()), SETTINGS)
+    assert (found.signal, found.composite_score) == ("HOLD", 42.71)
+    assert found.position_sizing == PositionSizing(0, 0.0, 0.0, 0.0, "signal")
+    assert found.levels is not None
+    assert found.levels.target < found.levels.entry < found.levels.stop
+
+
 @pytest.mark.parametrize(
     ("changes", "settings", "reason"),
     [
@@ -175,7 +183,12 @@ def test_the_thresholds_belong_to_the_signals() -> None:
         settings = AnalysisSettings(buy_above=threshold)
         return decide(evidence(RISE, spy=reading(), qqq=reading()), settings).signal
 
+    def mirrored_signal(threshold: float) -> str:
+        settings = AnalysisSettings(sell_below=threshold)
+        return decide(evidence(falling()), settings).signal
+
     assert (signal(73.86), signal(73.87)) == ("BUY", "HOLD")
+    assert (mirrored_signal(28.2), mirrored_signal(28.19)) == ("SELL", "HOLD")
 
 
 def test_a_simulated_key_makes_a_simulated_decision() -> None:
