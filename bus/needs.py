@@ -44,12 +44,12 @@ class Waiters(Generic[A]):
         return min((waiting.deadline_seconds for waiting in self._waiting), default=float("inf"))
 
     def begin(self, asker: A, need: Need) -> None:
-        """The asker waits from here on; its command goes out unless an equal one did for another."""
+        """The asker waits; its command goes out unless an equal one did for another."""
         known = [waiting.need.command for waiting in self._waiting]
         deadline = self._clock.elapsed_seconds() + need.within_seconds
-        self._waiting.append(Waiting(asker, need, deadline))
         if need.command is not None and need.command not in known:
             self._asked[self._send(need.command, need.within_seconds)] = need.command
+        self._waiting.append(Waiting(asker, need, deadline))
 
     def again(self, waiting: Waiting[A], need: Need) -> None:
         """The answer still has a need: wait on, until the same deadline."""

@@ -21,7 +21,17 @@ import structlog
 
 from bus.actor import Actor, Need, Refused, Spoken, spoken
 from bus.client import Client, Expired, Incoming
-from bus.codec import NIL, Appended, AppendRefused, Codec, Draft, Record, Reply, Request
+from bus.codec import (
+    NIL,
+    Appended,
+    AppendRefused,
+    Codec,
+    Draft,
+    Record,
+    Reply,
+    Request,
+    check_turn,
+)
 from bus.errors import BusError, LogRegressed, Overloaded
 from bus.message import Command, DeadLetter, Done, Event, Fact, Message, Query
 from bus.needs import Waiters, Waiting
@@ -54,6 +64,7 @@ class _Turn:
     """What waits for its acknowledgement."""
 
     spoken: Spoken
+    drafts: tuple[Draft, ...]
     letter: _Letter | None = None
 
 
@@ -87,6 +98,8 @@ class Runtime(Generic[S]):
         self._owed: list[tuple[int, Request, Done]] = []
         self._waiters: Waiters[_Letter] = Waiters(self._ask, clock)
         self._due_us: int | None = 0
+        self._unheard: list[Record] = []
+        self._news = False
 
     @property
     def state(self) -> S:
@@ -116,6 +129,8 @@ class Runtime(Generic[S]):
         while self._turn and self._clock.elapsed_seconds() < end:
             for incoming in self._client.poll(0.1):
                 self._dispatch(incoming)
+        for _, request, done in self._owed:
+            self._send(request, done)  # what it waits for is on the tape
         ending = Refused("unavailable", f"{self.actor.name} is ending", "try again in a moment")
         for letter in [*self._mailbox, *(w.asker for w in self._waiters.take_all())]:
             self._refuse(letter, ending)
@@ -167,37 +182,54 @@ class Runtime(Generic[S]):
 
     def _work(self) -> None:
         if self._turn is None:
-            self._hear(self._client.facts(FACTS_A_TURN))
-        while self._turn is None and self._caught_up():
-            if not self._client.ready:
-                self._open()
-            if self._mailbox:
-                self._open_letter(self._mailbox.popleft())
-            elif not self._tick():
-                return
+            records, self._unheard = self._unheard, []
+            self._hear(records or self._client.facts(FACTS_A_TURN))
+        if self._turn is None and self._caught_up():
+            self._open()
+        while self._turn is None and self._caught_up() and self._mailbox:
+            self._open_letter(self._mailbox.popleft())
+        if self._turn is None and self._caught_up():
+            self._tick()
 
     def _caught_up(self) -> bool:
-        """Own events come first: nothing is decided before they are folded."""
-        return self.heard >= self._own_last and not self._client.follower.behind
+        """Own events come first: nothing is decided or answered before they are folded."""
+        behind = self._client.follower.behind or self._unheard
+        return self.heard >= self._own_last and not behind
 
     def _open(self) -> None:
-        self._client.ready = True
-        self._client.greet()
-        log.info("actor.ready", service=self.actor.name, heard=self.heard)
+        """Everything there is was heard: be ready, and see whom it answers."""
+        if not self._client.ready:
+            self._client.ready = True
+            self._client.greet()
+            log.info("actor.ready", service=self.actor.name, heard=self.heard)
+        if self._news:
+            self._news = False
+            self._answer_waiting()
 
     def _hear(self, records: Sequence[Record]) -> None:
+        """Fold and react to all records as one turn, or to half of them if they say too much."""
         if not records:
             return
+        before = self.state
         facts, dead = self._decoded(records)
         silent = [fact for fact in facts if fact.seq <= self._silent_to]
         self._fold(silent)
-        said = (*dead, *self._heard(facts[len(silent) :]))
+        said = (*dead, *self._heard(facts[len(silent) :], records))
+        try:
+            turn = self._turn_of(Spoken(said, ()))
+        except BusError as error:
+            if len(records) > 1:
+                half = len(records) // 2
+                self._state, self._unheard = before, [*records[half:], *self._unheard]
+                self._hear(records[:half])
+                return
+            buried = self._bury(records[0].seq, records[0].subject, error)
+            turn = self._turn_of(Spoken((*dead, *buried), ()))
         self.heard = records[-1].seq
-        self._due_us = 0 if facts else self._due_us
-        self._commit(_Turn(Spoken(said, ())))
-        self._pay()
         if facts:
-            self._answer_waiting()
+            self._news, self._due_us = True, 0
+        self._commit(turn)
+        self._pay()
 
     def _decoded(self, records: Sequence[Record]) -> tuple[list[Fact[Any]], list[Event]]:
         facts: list[Fact[Any]] = []
@@ -213,18 +245,15 @@ class Runtime(Generic[S]):
         return facts, dead
 
     def _fold(self, facts: list[Fact[Any]]) -> None:
-        """Fold what was already spoken on.
-
-        A fact that fails now was buried by the process before.
-        """
+        """Fold without a word; a fact that fails was buried when it was spoken on."""
         try:
             self._state = self.actor.fold(self.state, facts)
         except Exception:
-            log.exception("turn.failed", service=self.actor.name, first=facts[0].seq)
-            for fact in facts:
-                self._try(fact)
+            log.exception("fold.failed", service=self.actor.name, first=facts[0].seq)
+            for fact in facts if len(facts) > 1 else ():
+                self._fold([fact])
 
-    def _heard(self, facts: list[Fact[Any]]) -> tuple[Event, ...]:
+    def _heard(self, facts: list[Fact[Any]], records: Sequence[Record]) -> tuple[Event, ...]:
         """Fold and react; a failing batch is rerun one by one.
 
         So that only the culprit is buried.
@@ -235,10 +264,10 @@ class Runtime(Generic[S]):
             self._state, said = self.actor.hear(self.state, facts)
         except Exception:
             log.exception("turn.failed", service=self.actor.name, first=facts[0].seq)
-            return tuple(event for fact in facts for event in self._try(fact))
+            return tuple(event for fact in facts for event in self._try(fact, records))
         return said
 
-    def _try(self, fact: Fact[Any]) -> Iterable[Event]:
+    def _try(self, fact: Fact[Any], records: Sequence[Record]) -> Iterable[Event]:
         failure: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
@@ -248,7 +277,10 @@ class Runtime(Generic[S]):
                 failure = error
             else:
                 return said
-        return self._bury(fact.seq, fact.event.subject, failure)
+        self._fold([fact])  # who cannot react may yet know: the next process will fold it too
+        # As the tape names it: an event may fail because it has no subject of its own.
+        subject = next(record.subject for record in records if record.seq == fact.seq)
+        return self._bury(fact.seq, subject, failure)
 
     def _bury(self, seq: int, subject: str, error: Exception | None) -> list[Event]:
         self.dead_letters += 1
@@ -261,49 +293,63 @@ class Runtime(Generic[S]):
 
     def _open_letter(self, letter: _Letter) -> None:
         now = self._clock.now_us()
+        if letter.request is not None and letter.request.deadline_us <= now:
+            return  # nobody waits for the answer any more
         try:
             if isinstance(letter.message, Command):
-                self._commit(_Turn(self.actor.handle(self.state, letter.message, now), letter))
+                outcome = self.actor.handle(self.state, letter.message, now)
+                self._commit(self._turn_of(outcome, letter))
                 self._due_us = 0
             else:
                 self._answer(letter, now)
-        except Refused as refusal:
-            self._refuse(letter, refusal)
-        except Exception as error:
-            log.exception(
-                "letter.failed", service=self.actor.name, message=repr(letter.message)[:500]
+        except Exception as error:  # noqa: BLE001 - told to the asker, and logged
+            self._refuse_because(letter, error)
+
+    def _refuse_because(self, letter: _Letter, error: Exception) -> None:
+        if isinstance(error, Refused):
+            self._refuse(letter, error)
+        elif isinstance(error, BusError):
+            self._refuse(letter, Refused(error.code, error.message, error.remedy))
+        else:
+            log.error(
+                "letter.failed",
+                service=self.actor.name,
+                message=repr(letter.message)[:500],
+                exc_info=error,
             )
             self._refuse(letter, Refused("internal_error", f"{self.actor.name} failed: {error!r}"))
 
-    def _tick(self) -> bool:
-        """Ask the timer when it is time; whether that made a turn."""
+    def _tick(self) -> None:
+        """Ask the timer when it is time, once a step: one that always wants more ends no loop."""
         now = self._clock.now_us()
         if self._due_us is None or now < self._due_us:
-            return False
+            return
         try:
             tick = self.actor.tick(self.state, now)
+            turn = self._turn_of(spoken(tick.output))
         except Exception:
             log.exception("timer.failed", service=self.actor.name)
             self._due_us = now + 1_000_000
-            return False
+            return
         self._due_us = tick.next_us
-        self._commit(_Turn(spoken(tick.output)))
-        return bool(tick.output)
+        self._commit(turn)
 
     # -- what goes out -------------------------------------------------------------------
 
+    def _turn_of(self, output: Spoken, letter: _Letter | None = None) -> _Turn:
+        """What is said as one turn; raises a `BusError` if it cannot be one."""
+        drafts = tuple(map(self._codec.draft, output.events))
+        if drafts:
+            check_turn(self.actor.name, drafts)
+        return _Turn(output, drafts, letter)
+
     def _commit(self, turn: _Turn) -> None:
-        if not turn.spoken.events:
+        if not turn.drafts:
             self._complete(turn, self.heard)
-            return
-        try:
-            drafts: tuple[Draft, ...] = tuple(map(self._codec.draft, turn.spoken.events))
-        except BusError as error:
-            self._lose(turn, error)
             return
         durability = max(event.durability for event in turn.spoken.events)  # logged < synced
         self._turn = turn
-        self._client.append(drafts, self.heard, durability)
+        self._client.append(turn.drafts, self.heard, durability)
 
     def _acknowledged(self, ack: Appended) -> None:
         turn, self._turn = self._turn, None
@@ -314,16 +360,18 @@ class Runtime(Generic[S]):
     def _append_refused(self, refusal: AppendRefused) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
-            self._lose(turn, BusError(refusal.message, refusal.remedy))
+            error = BusError(refusal.message, refusal.remedy)
+            error.code = refusal.code
+            self._lose(turn, error)
 
     def _lose(self, turn: _Turn, error: BusError) -> None:
         """What cannot be said is said to be lost; the asker hears why."""
         log.error("turn.refused", service=self.actor.name, error=str(error))
         if turn.letter is not None:
-            self._refuse(turn.letter, Refused(error.code, error.message, error.remedy))
+            self._refuse_because(turn.letter, error)
             return
-        buried = self._bury(self.heard, turn.spoken.events[0].subject, error)
-        self._commit(_Turn(Spoken(tuple(buried), ())))
+        buried = self._bury(self.heard, turn.spoken.events[0].stream, error)
+        self._commit(self._turn_of(Spoken(tuple(buried), ())))
 
     def _complete(self, turn: _Turn, last: int) -> None:
         self._state = self._saver.save(self.state, self.heard)
@@ -366,8 +414,8 @@ class Runtime(Generic[S]):
         for waiting in self._waiters.take_all():
             try:
                 self._answer(waiting.asker, now, waiting)
-            except Refused as refusal:
-                self._refuse(waiting.asker, refusal)
+            except Exception as error:  # noqa: BLE001 - told to the asker, and logged
+                self._refuse_because(waiting.asker, error)
 
     def _fall_back(self, waiting: Iterable[Waiting[_Letter]]) -> None:
         for each in waiting:
@@ -404,12 +452,10 @@ class Runtime(Generic[S]):
 
     def _patience(self, timeout_seconds: float) -> float:
         """How long nothing has to be done unless something comes."""
-        if self._state is not None and self._turn is None and self._more_to_do():
+        free = self._state is not None and self._turn is None
+        if free and (not self._caught_up() or self._mailbox):
             return 0.0
         patience = self._waiters.first_deadline_seconds - self._clock.elapsed_seconds()
-        if self._due_us is not None:
+        if free and self._due_us is not None:
             patience = min(patience, (self._due_us - self._clock.now_us()) / 1_000_000)
         return max(0.0, min(timeout_seconds, patience))
-
-    def _more_to_do(self) -> bool:
-        return self._client.follower.behind or (bool(self._mailbox) and self._caught_up())

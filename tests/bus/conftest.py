@@ -1,10 +1,12 @@
-"""A deck on the memory transport, in one thread."""
+"""A deck on the memory transport, in one thread, and its log kept from the terminal."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from tests.bus.rig import MemoryWire, Rig
 
@@ -21,3 +23,10 @@ def rig(idle_rig: Rig) -> Rig:
     """A rig whose bus runs."""
     idle_rig.start()
     return idle_rig
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    """What the test's deck logs, kept from the terminal."""
+    with capture_logs() as entries:
+        yield entries

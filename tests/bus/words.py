@@ -120,3 +120,18 @@ def counter() -> Actor[Tally]:
         return Sum(query.name, sum(numbers))
 
     return actor
+
+
+def fragile_counter() -> Actor[Tally]:
+    """A counter that cannot take the number 13."""
+    actor = counter()
+    fold = actor.folds.pop(Counted).function
+
+    @actor.evolve(Counted)
+    def count(tally: Tally, fact: Fact[Counted]) -> Tally:
+        if fact.event.number == 13:
+            raise ValueError("unlucky")
+        counted: Tally = fold(tally, fact)
+        return counted
+
+    return actor
