@@ -82,6 +82,9 @@ class BarsWanted(TickerTimeframe, frozen=True):
     """The last bars of a ticker."""
 
     limit: Annotated[int, Meta(description="how many bars, the last ones", ge=1, le=5_000)] = 300
+    adjusted: Annotated[
+        bool, Meta(description="in the shares of the newest bar, not as they were traded")
+    ] = True
 
 
 class DecisionsWanted(OneOrAllTickers, frozen=True):

@@ -65,9 +65,15 @@ def _parameter(parameter: Parameter) -> click.Parameter:
         return click.Argument(
             [parameter.name], required=parameter.required, type=kind, default=None
         )
-    if parameter.kind is bool:
-        return click.Option([parameter.flag], is_flag=True, default=None, help=parameter.words)
-    return click.Option([parameter.flag], type=kind, default=None, help=parameter.words)
+    is_flag = parameter.kind is bool
+    names = f"{parameter.flag}/--no{parameter.flag[1:]}" if parameter.default is True else ""
+    return click.Option(
+        [names or parameter.flag],
+        type=None if is_flag else kind,
+        is_flag=is_flag,
+        default=None,
+        help=parameter.words,
+    )
 
 
 def _json_option() -> click.Option:

@@ -114,7 +114,7 @@ class Live:
 
     async def _send_all(self, socket: WebSocket, hello: Hello) -> None:
         cursor = (hello.from_seq or 0) - 1
-        if not self._can_resume(cursor):
+        if not 0 <= cursor <= self._deck.head:
             cursor = await self._send_snapshot(socket)
         while True:
             newest = self.news.last
@@ -126,9 +126,6 @@ class Live:
                 await asyncio.sleep(FRAME_SECONDS)
             elif not records and not await self.news.beyond(newest, HEARTBEAT_SECONDS):
                 await self._send(socket, {"type": "heartbeat", "seq": self._deck.head})
-
-    def _can_resume(self, cursor: int) -> bool:
-        return 0 <= cursor <= self._deck.head <= cursor + LAG_RECORDS_MAX
 
     async def _send_snapshot(self, socket: WebSocket) -> int:
         """Send the collector and the cache as they are; the seq from which events go on."""

@@ -95,7 +95,11 @@ def levels(arguments: TickerTimeframe) -> Talk:
 def bars(arguments: BarsWanted) -> Talk:
     """The last bars of a ticker."""
     series: BarSeries = yield ReadBars(
-        arguments.key, arguments.timeframe, arguments.limit, arguments.as_of_us
+        arguments.key,
+        arguments.timeframe,
+        arguments.limit,
+        arguments.as_of_us,
+        arguments.adjusted,
     )
     if not series.start_us:
         raise unknown(series.ticker, f"no {arguments.timeframe} bars are known of")

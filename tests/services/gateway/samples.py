@@ -94,6 +94,7 @@ def bars(ticker: str = "NVDA") -> BarSeries:
         seq=7,
         simulated=False,
         forming=False,
+        adjusted=True,
         start_us=(NOON_US - 2 * DAY_US, NOON_US - DAY_US),
         open=(10.0, 11.0),
         high=(12.0, 13.0),

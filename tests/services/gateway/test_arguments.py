@@ -18,8 +18,9 @@ from services.gateway.arguments import (
 
 
 def test_a_query_string_gives_numbers_as_text() -> None:
-    given = {"ticker": "nvda", "limit": "5", "timeframe": "1h"}
-    assert read_arguments(BarsWanted, given, texts=True) == BarsWanted("nvda", None, "1h", 5)
+    given = {"ticker": "nvda", "limit": "5", "timeframe": "1h", "adjusted": "false"}
+    wanted = BarsWanted("nvda", None, "1h", 5, adjusted=False)
+    assert read_arguments(BarsWanted, given, texts=True) == wanted
 
 
 @pytest.mark.parametrize(

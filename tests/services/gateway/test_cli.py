@@ -89,6 +89,11 @@ def test_every_verb_prints_its_answer_for_people(
         assert text in result.stdout
 
 
+def test_a_switch_that_is_on_can_be_turned_off(type_: Type, deck: FakeDeck) -> None:
+    type_("bars", "nvda", "--no-adjusted")
+    assert deck.asked == [ReadBars("NVDA", adjusted=False)]
+
+
 @pytest.mark.parametrize("verb", [v for v in VERBS if v.talk and not v.changes])
 def test_every_question_prints_json_for_programs(type_: Type, verb: object) -> None:
     assert isinstance(verb, type(VERBS[0]))

@@ -8,6 +8,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.codec import Record
 from services.gateway.news import News
 from tests.services.gateway import samples
 
@@ -27,8 +28,7 @@ def test_a_gap_begins_a_new_run_so_that_nobody_misses_what_is_only_on_the_tape()
     news.hear(samples.records(samples.quote(), first=1))
     later = samples.records(samples.quote(), first=5)
     news.hear(later)
-    assert news.after(1, limit=9) == []
-    assert news.after(4, limit=9) == later
+    assert [news.after(seq, limit=9) for seq in range(5)] == [[], [], [], [], later]
 
 
 @given(
@@ -59,19 +59,22 @@ def test_the_oldest_make_room_by_count_and_by_bytes() -> None:
     assert small.after(2, limit=9) == []
 
 
-def test_whoever_waits_is_woken_from_another_thread() -> None:
+def test_whoever_waits_is_woken_from_another_thread_each_time() -> None:
     news = News()
-    record = samples.records(samples.quote())
+    records = samples.records(samples.quote(), samples.quote())
 
-    async def waiting() -> bool:
+    async def waiting() -> list[bool]:
         async with news.on_this_loop():
-            speaker = threading.Thread(target=news.hear, args=(record,))
-            speaker.start()
-            woken = await news.beyond(0, within_seconds=10.0)
-            speaker.join()
-            return woken
+            return [await woken_by(record) for record in records]
 
-    assert asyncio.run(waiting())
+    async def woken_by(record: Record) -> bool:
+        speaker = threading.Thread(target=news.hear, args=([record],))
+        speaker.start()
+        woken = await news.beyond(record.seq - 1, within_seconds=10.0)
+        speaker.join()
+        return woken
+
+    assert asyncio.run(waiting()) == [True, True]
 
 
 def test_waiting_ends_when_the_time_is_up() -> None:

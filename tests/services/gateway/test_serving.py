@@ -48,7 +48,9 @@ def test_http_and_the_live_stream_are_served_until_the_deck_is_gone(tmp_path: Pa
     )
     listener = listen("127.0.0.1", 0)
     place = f"127.0.0.1:{listener.getsockname()[1]}"
-    server = threading.Thread(target=serve, args=(app, listener, lambda: not gone.is_set()))
+    server = threading.Thread(
+        target=serve, args=(app, listener, lambda: not gone.is_set()), daemon=True
+    )
     server.start()
     try:
         answer = requests.get(f"http://{place}/api/collector/status", timeout=10)
@@ -73,7 +75,9 @@ def test_a_page_that_says_too_much_is_cut_off(tmp_path: Path) -> None:
         deck, Door("127.0.0.1"), Live(deck, News(), meters), meters, "1.2.3", tmp_path
     )
     listener = listen("127.0.0.1", 0)
-    server = threading.Thread(target=serve, args=(app, listener, lambda: not gone.is_set()))
+    server = threading.Thread(
+        target=serve, args=(app, listener, lambda: not gone.is_set()), daemon=True
+    )
     server.start()
     try:
         with connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/api/live") as page:

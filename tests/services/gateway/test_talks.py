@@ -197,6 +197,8 @@ def test_clearing_says_what_was_cleared_and_what_is_left() -> None:
 def test_the_decisions_of_a_ticker_are_its_own_and_the_last_ones() -> None:
     said = [samples.decision(t) for t in ("A", "AAPL", "A", "A~sim")]
     deck = FakeDeck({FindEvents: SeqsFound((1, 2, 3, 4), 4, 0)}, samples.records(*said))
+    told = answer(deck, "decisions", ticker="a", limit=3)
+    assert [event["seq"] for event in told["events"]] == [1, 3, 4]
     told = answer(deck, "decisions", ticker="a", limit=2)
     assert [event["seq"] for event in told["events"]] == [3, 4]
     assert told["events"][0]["event"]["signal"] == "BUY"

@@ -105,6 +105,7 @@ def test_arguments_are_in_the_path_the_query_or_the_body() -> None:
         ("as_of", "query", False),
         ("timeframe", "query", False),
         ("limit", "query", False),
+        ("adjusted", "query", False),
     ]
     body = paths["/api/collector/ticker/add"]["post"]["requestBody"]
     assert body["content"]["application/json"]["schema"]["required"] == ["ticker"]
