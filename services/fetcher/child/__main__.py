@@ -26,8 +26,8 @@ from services.fetcher.child.frames import (
 IDLE_SECONDS = 600.0
 
 
-def main(cache_folder: Path) -> None:
-    """Serve; the first argument is the folder for yfinance's time zones and cookies."""
+def main(cache_folder: Path, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Serve until nobody has asked for a while; yfinance keeps zones and cookies in the folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not end up between the frames
@@ -36,9 +36,9 @@ def main(cache_folder: Path) -> None:
     threading.Thread(target=_read_all, args=reading, name="frames", daemon=True).start()
     while True:
         try:
-            request = requests.get(timeout=IDLE_SECONDS)
+            request = requests.get(timeout=idle_seconds)
         except queue.Empty:
-            return
+            os._exit(0)  # a thread that waits for a frame must not hold up the end
         answers.write(framed(answer(request, cache_folder)))
         answers.flush()
 

@@ -41,6 +41,7 @@ REASONS: dict[str, Reason] = {
     "JSONDecodeError": "provider_error",
     "YFException": "provider_error",
     "CurlError": "unreachable",
+    "ImportError": "provider_error",
     "Late": "unreachable",
     "Ended": "provider_error",
 }

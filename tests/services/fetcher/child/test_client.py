@@ -182,6 +182,20 @@ def test_a_dead_child_is_replaced_and_a_late_one_is_killed(
     assert found.pid is None
 
 
+IDLE = """
+from pathlib import Path
+from services.fetcher.child.__main__ import main
+main(Path("unused"), idle_seconds=0.1)
+"""
+
+
+def test_a_child_that_nobody_asks_ends_by_itself() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", IDLE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as idle:
+        assert idle.wait(20) == 0
+
+
 PARENT = """
 import sys, time
 from pathlib import Path

@@ -125,6 +125,7 @@ def test_a_row_that_is_none_is_left_out_and_counted() -> None:
         (0, ["IncompleteRead", "RequestException", "CurlError", "OSError"], "unreachable"),
         (0, ["Late"], "unreachable"),
         (0, ["Ended"], "provider_error"),
+        (0, ["ModuleNotFoundError", "ImportError"], "provider_error"),
         (0, ["KeyError", "LookupError"], "invalid"),
         (0, ["ValueError"], "invalid"),
         (0, [], "invalid"),
