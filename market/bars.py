@@ -240,7 +240,7 @@ def flaws(event: Bars) -> tuple[Flaw, ...]:
         return tuple(Flaw(i, start, reason) for i, start in enumerate(event.start_us))
     broken: dict[int, str] = {}
     for reason, mask in _rules(event):
-        for index in np.flatnonzero(mask).tolist():
+        for index in np.flatnonzero(mask).tolist() if mask.any() else ():
             broken.setdefault(index, reason)
     return tuple(Flaw(i, event.start_us[i], broken[i]) for i in sorted(broken))
 

@@ -79,7 +79,7 @@ def _clusters(window: Columns, bandwidth: float) -> Iterator[list[Pivot]]:
     weights = [_weight(turn, window) for turn in turns]
     while any(weights):
         strength = [sum(weights[band]) if weights[i] else 0 for i, band in enumerate(near)]
-        strongest = max(range(len(turns)), key=lambda i: (strength[i], weights[i]))
+        *_, strongest = max(zip(strength, weights, range(len(turns)), strict=True))
         members = range(len(turns))[near[strongest]]
         yield [turns[i] for i in members if weights[i]]
         weights[near[strongest]] = [0] * len(members)

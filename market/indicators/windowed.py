@@ -52,7 +52,7 @@ def step(window: Window[N], count: N) -> Value[N]:
         volume_sma20=where(whole, volume * (1.0 / PERIOD), UNDEFINED),
         volume_sum20=where(whole, volume, UNDEFINED),
         obv_change20=where(changes, _signed_volume(window), UNDEFINED),
-        cmf20=where(traded, _within_one(flow), UNDEFINED),
+        cmf20=where(traded, flow, UNDEFINED),
     )
 
 
@@ -73,7 +73,10 @@ def _signed_volume(window: Window[N]) -> N:
 
 
 def _money_flow(window: Window[N]) -> N:
-    """Chaikin's money flow: each volume by where in its range the bar closed, -1 (low) to 1."""
+    """Each volume by where in its range the bar closed; never more than the volumes' own sum.
+
+    Rounding keeps order: no pressure exceeds 1, no product its volume, no sum the other sum.
+    """
     bars = zip(*(column[1:] for column in window), strict=True)
     flows: Iterator[N] = (_pressure(high, low, close) * volume for high, low, close, volume in bars)
     return _sum(flows)
@@ -84,12 +87,6 @@ def _pressure(high: N, low: N, close: N) -> N:
     ranged = high > low
     place: N = (close - low - (high - close)) / where(ranged, high - low, 1.0)
     return place
-
-
-def _within_one(value: N) -> N:
-    """Cut what rounding may add beyond [-1, 1]."""
-    cut: N = where(value > 1.0, 1.0, where(value < -1.0, -1.0, value))
-    return cut
 
 
 def _sum(values: Iterable[N]) -> N:

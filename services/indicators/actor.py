@@ -104,8 +104,8 @@ def tell_bars(
 def tell_settings(
     state: State, fact: Fact[IndicatorsConfigured]
 ) -> Iterator[Indicators | FormingIndicators]:
-    """Say every reading again, under the new periods."""
-    for ticker, timeframes in state.tickers.items():
+    """Say every reading again, under the new periods, ticker by ticker in their own order."""
+    for ticker, timeframes in sorted(state.tickers.items()):
         told = {timeframe: each.as_of(fact.seq) for timeframe, each in timeframes.items()}
         if any(each.closed for each in told.values()):
             yield _computed(state, ticker, told)

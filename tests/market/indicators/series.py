@@ -51,7 +51,7 @@ _volumes = st.one_of(st.just(0), st.integers(0, 10**9))
 
 
 @st.composite
-def drawn(draw: st.DrawFn, min_size: int = 1, max_size: int = 60) -> Columns:
+def drawn(draw: st.DrawFn, min_size: int = 1, max_size: int = 32) -> Columns:
     """A sound series: flat stretches, crashes, bars without a range or without volume."""
     rows = st.tuples(_moves, _reaches, _reaches, _volumes)
     moves, up, down, volume = np.array(

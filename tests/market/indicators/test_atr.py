@@ -33,7 +33,7 @@ def test_a_gap_to_the_close_before_counts() -> None:
 def test_the_first_bar_has_no_true_range() -> None:
     narrow = [(10.5, 9.5, 10.0)] * 4
 
-    assert ranges([(99.0, 1.0, 10.0), *narrow], period=3)[-1] == 1.0
+    assert ranges([(1e17, 1.0, 10.0), *narrow], period=3)[-1] == 1.0
 
 
 @given(drawn())

@@ -51,7 +51,7 @@ def live(
 KINDS = pytest.mark.parametrize("kind", [np.asarray, pl.Series], ids=["numpy", "polars"])
 
 
-def demand_the_same_bits(kind: Any, bars: Columns, settings: IndicatorSettings) -> None:
+def assert_the_same_bits(kind: Any, bars: Columns, settings: IndicatorSettings) -> None:
     states, values = history(bars, settings)
     states_live, values_live = live(kind, bars, settings, rows=2)
 
@@ -63,12 +63,12 @@ def demand_the_same_bits(kind: Any, bars: Columns, settings: IndicatorSettings) 
 @KINDS
 @given(bars=drawn())
 def test_live_is_history_bit_for_bit(kind: Any, bars: Columns) -> None:
-    demand_the_same_bits(kind, bars, SHORT)
+    assert_the_same_bits(kind, bars, SHORT)
 
 
 @KINDS
 def test_live_is_history_bit_for_bit_beyond_every_first_index(kind: Any) -> None:
-    demand_the_same_bits(kind, walked(300), HOUSE)
+    assert_the_same_bits(kind, walked(300), HOUSE)
 
 
 @KINDS
@@ -76,7 +76,7 @@ def test_live_is_history_bit_for_bit_beyond_every_first_index(kind: Any) -> None
 def test_live_is_history_bit_for_bit_on_real_series(
     kind: Any, name: str, shared_data: Path
 ) -> None:
-    demand_the_same_bits(kind, real(shared_data, name).last(600), HOUSE)
+    assert_the_same_bits(kind, real(shared_data, name).last(600), HOUSE)
 
 
 def test_different_rows_do_not_see_each_other() -> None:

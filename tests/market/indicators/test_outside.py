@@ -68,7 +68,7 @@ def test_talib_agrees_on_real_series(name: str, shared_data: Path) -> None:
     assert len(bars.close) > 200
 
 
-@given(bars=drawn(min_size=30, max_size=80))
+@given(bars=drawn(min_size=30, max_size=60))
 def test_talib_agrees_on_strange_series(bars: Columns) -> None:
     agrees_with_talib(bars)
 
