@@ -47,7 +47,7 @@ def bars_said(
     if not inside:
         return ()
     forming = asked_us < close_us(table, timeframe, columns.start_us[-1]) + LATE_US
-    columns = columns.take(new_rows(columns, forming=forming, tail=tail))
+    columns = columns.take(new_rows(columns, tail))
     return tuple(
         _chunk(columns, first, ticker, timeframe, source, forming, answer, outside)
         for first in range(0, len(columns), BARS_MAX)
@@ -91,16 +91,17 @@ def new_york_date(at_us: int) -> date:
     return datetime.fromtimestamp(at_us / 1e6, NEW_YORK).date()
 
 
-def new_rows(columns: Columns, *, forming: bool, tail: tuple[Row, ...]) -> list[int]:
+def new_rows(columns: Columns, tail: tuple[Row, ...]) -> list[int]:
     """The rows from the first one that was not said like this before; at least the last one.
 
-    So a correction is told, and an unchanged past is not told again at every cycle.
+    So a correction is told, and an unchanged past is not told again at every cycle. What was said
+    of a forming bar never counts for the closed one.
     """
     said = dict(tail)
     last = len(columns) - 1
-    for i, start_us in enumerate(columns.start_us):
-        if said.get(start_us) != _digest(columns, i, forming=forming and i == last):
-            return list(range(i, last + 1))
+    for row, start_us in enumerate(columns.start_us):
+        if said.get(start_us) != _digest(columns, row, forming=False):
+            return list(range(row, last + 1))
     return [last]
 
 

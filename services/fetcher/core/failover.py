@@ -22,6 +22,9 @@ from services.fetcher.core.state import (
 FAILURES: frozenset[Reason] = frozenset({"unreachable", "provider_error"})
 """What speaks against a source rather than against one symbol."""
 
+PARDONED: frozenset[Reason] = FAILURES | {"invalid"}
+"""What is tried again at once when there is a reason to hope."""
+
 NOTHING_THERE: frozenset[Reason] = frozenset({"unknown_symbol", "no_data"})
 """What is an answer, though it brings nothing."""
 

@@ -48,20 +48,21 @@ def started(state: Collector, fact: Fact[CollectorStarted]) -> Collector:
 
 
 def stopped(state: Collector, fact: Fact[CollectorStopped]) -> Collector:
-    """Nothing is wanted any more but what somebody waits for."""
-    rested = {key: replace(series, wanted_us=0) for key, series in state.series.items()}
-    return replace(state, running=False, told=True, cycle=None, series=rested)
+    """It rests; only who waits for a ticker is still served."""
+    return replace(state, running=False, told=True, cycle=None)
 
 
 def cycle_started(state: Collector, fact: Fact[CycleStarted]) -> Collector:
-    """Every tracked ticker is wanted; a new process has no call under way, and perhaps a key."""
+    """Every tracked ticker is wanted; at a start by hand or process whoever failed is forgiven."""
     series = {
         key: replace(one, wanted_us=fact.at_us) if one.tracked else one
         for key, one in state.series.items()
     }
     cycle = Cycle(fact.at_us, fact.event.by)
     state = replace(state, series=series, cycle=cycle, cycle_started_us=fact.at_us)
-    return _as_a_new_process(state) if fact.event.by == "process" else state
+    if fact.event.by == "process":
+        state = _as_a_new_process(state)
+    return _forgiven(state) if fact.event.by in ("process", "start") else state
 
 
 def cycle_finished(state: Collector, fact: Fact[CycleFinished]) -> Collector:
@@ -182,7 +183,16 @@ class Draft:
             self.state = FOLDS[type(event)](self.state, Fact(0, self.now_us, event))
 
 
+def _forgiven(state: Collector) -> Collector:
+    """A person looks at it now: no failure of before keeps anybody from being asked at once."""
+    for source in state.health:
+        state = _pardoned(state, source)
+    gates = {key: replace(gate, failures=0, closed_until_us=0) for key, gate in state.gates.items()}
+    return replace(state, gates=gates)
+
+
 def _as_a_new_process(state: Collector) -> Collector:
+    """No call is under way, and there may be another key."""
     series = {
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
@@ -210,7 +220,7 @@ def _still(lane: Lane, source: str) -> Flight | None:
 
 
 def _well(state: Collector, source: str, capability: str, at_us: int) -> Collector:
-    """The source answered; if it was down, nobody waits any longer for having found it so."""
+    """The source answered; if it was down, that is forgotten."""
     gate = state.gate_of(source, capability)
     if gate.failures >= failover.FAILURES_BEFORE_CLOSING:
         state = _pardoned(state, source)
@@ -223,22 +233,22 @@ def _well(state: Collector, source: str, capability: str, at_us: int) -> Collect
 
 
 def _pardoned(state: Collector, source: str) -> Collector:
-    def pardon(lane: Lane) -> Lane:
-        refusals = tuple(
-            replace(one, retry_at_us=one.at_us)
-            if one.source == source and one.reason in failover.FAILURES
-            else one
-            for one in lane.refusals
-        )
-        return replace(lane, refusals=refusals)
+    """Nobody waits any longer for having met this source while it was down."""
+    series = {
+        key: replace(one, lanes={kind: _pardon(lane, source) for kind, lane in one.lanes.items()})
+        for key, one in state.series.items()
+    }
+    return replace(state, series=series, calendar=_pardon(state.calendar, source))
 
-    return replace(
-        state,
-        series={
-            key: replace(one, lanes={kind: pardon(lane) for kind, lane in one.lanes.items()})
-            for key, one in state.series.items()
-        },
+
+def _pardon(lane: Lane, source: str) -> Lane:
+    refusals = tuple(
+        replace(one, retry_at_us=one.at_us)
+        if one.source == source and one.reason in failover.PARDONED
+        else one
+        for one in lane.refusals
     )
+    return replace(lane, refusals=refusals)
 
 
 def _judged(state: Collector, event: FetchRefused, at_us: int) -> Collector:

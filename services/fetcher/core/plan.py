@@ -122,7 +122,7 @@ def open_lanes(state: Collector, options: Options, now_us: int) -> Iterator[Open
 
 def wanted_since_us(state: Collector, series: Series, now_us: int) -> int:
     """Since when the ticker is to be fresh; 0 where nobody wants it."""
-    wanted_us = series.wanted_us if state.running and series.tracked else 0
+    wanted_us = series.wanted_us if state.running else 0
     return max(wanted_us, series.asked_us if waits(series, now_us) else 0)
 
 

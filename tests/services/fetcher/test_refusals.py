@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from bus.message import Command
 from bus.testing import Deck, given, microseconds
 from market.messages.fetcher import (
     Bars,
@@ -16,6 +17,7 @@ from market.messages.fetcher import (
     Missing,
     Quote,
     Reason,
+    Restart,
     SourceCalled,
     SourceState,
 )
@@ -27,7 +29,7 @@ from services.fetcher.effects import FetchFailed, Open, SessionsRead
 from tests.fakes import wire
 from tests.fakes.finnhub import NO_ACCESS, OVER_LIMIT, WRONG_KEY
 from tests.fakes.wire import html_answer
-from tests.services.fetcher.kit import GONE, OPTIONS, World, called, http_answer, table
+from tests.services.fetcher.kit import GONE, KEYLESS, OPTIONS, World, called, http_answer, table
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 WATCHING = replace(OPTIONS, watchlist=("NVDA",))
@@ -209,6 +211,68 @@ def test_a_source_that_is_down_rests_and_one_call_at_a_time_tries_it_again(
     world.run(deck, "16:10")
     assert source_state(deck, "16:10", "yahoo").usable
     assert deck.state.series["NVDA"].lane("1d").answered_us > microseconds("16:00")
+
+
+def test_when_a_source_comes_back_nobody_waits_for_having_met_it_down(world: World) -> None:
+    deck = given(build(replace(KEYLESS, watchlist=("NVDA", "AAPL"))), ("14:00", SESSIONS))
+    deck.tell("15:00", Open())
+    world.play(deck, "15:00")
+    world.cut_off()
+    world.run(deck, "15:40")
+    world.reconnect()
+    deck.said.clear()
+    before = len(deck.facts)
+    world.run(deck, "15:44")
+    brought = {
+        fact.event.ticker: fact.at_us
+        for fact in reversed(deck.facts[before:])
+        if isinstance(fact.event, Bars)
+    }
+    assert set(brought) == {"SPY", "QQQ", "NVDA", "AAPL"}
+    assert len(set(brought.values())) == 1
+
+
+@pytest.mark.parametrize("again", [Open(), Restart()])
+def test_at_a_start_everybody_is_asked_at_once_whatever_failed_before(
+    world: World, again: Command
+) -> None:
+    deck = given(build(KEYLESS), ("14:00", SESSIONS))
+    world.cut_off()
+    deck.tell("15:00", Open())
+    world.run(deck, "15:40")
+    world.reconnect()
+    deck.tell("15:40:01", again)
+    world.play(deck, "15:40:01")
+    assert deck.state.series["SPY"].has_bars
+    assert deck.state.series["QQQ"].has_bars
+
+
+def test_a_source_that_was_down_is_tried_with_one_call_though_it_may_take_four(
+    world: World,
+) -> None:
+    names = ("NVDA", "AAPL", "MSFT", "AMZN")
+    deck = given(build(replace(OPTIONS, watchlist=names)), ("14:00", SESSIONS))
+    world.cut_off()
+    deck.tell("15:00", Open())
+    deck.tick("15:00")
+    assert len([call for call in called(deck) if call[0] == "finnhub"]) == 4
+    deck.perform(world.ports)
+    closed_us = deck.state.gate_of("finnhub", "quote").closed_until_us
+    assert closed_us > microseconds("15:00")
+    deck.said.clear()
+    deck.tick(closed_us)
+    assert len([call for call in called(deck) if call[0] == "finnhub"]) == 1
+
+
+def test_who_has_not_been_asked_for_yet_goes_before_who_has_just_failed(world: World) -> None:
+    deck = given(build(KEYLESS), ("2026-01-05T14:59:00", SESSIONS))
+    world.cut_off()
+    deck.tell("15:00", Open())
+    deck.tick("15:00")
+    deck.perform(world.ports, "15:00:07")  # a dead network takes its time
+    deck.said.clear()
+    deck.tick("15:00:30")
+    assert [call for call in called(deck) if call[0] == "yahoo"] == [("yahoo", "QQQ", "1d")]
 
 
 def test_the_failures_of_one_source_do_not_close_the_other(

@@ -18,6 +18,7 @@ from market.messages.fetcher import (
     FetchNow,
     Missing,
     Quote,
+    RemoveTicker,
 )
 from market.symbols import is_simulated
 from services.fetcher.actor import build
@@ -25,7 +26,7 @@ from services.fetcher.child.frames import Failed
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Open
 from services.fetcher.sources import simulated
-from tests.services.fetcher.kit import KEYLESS, OPTIONS, World, bars_known, called, table
+from tests.services.fetcher.kit import GONE, KEYLESS, OPTIONS, World, bars_known, called, table
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 ALONE = replace(KEYLESS, sources=(simulated.DECLARED,))
@@ -117,6 +118,21 @@ def test_a_stranger_is_never_simulated(world: World) -> None:
     deck.tell("15:01", FetchNow("TSLA"))
     world.run(deck, "15:03")
     assert "TSLA~sim" not in deck.state.series
+
+
+def test_a_removed_ticker_is_no_longer_simulated(world: World) -> None:
+    world.cut_off()
+    deck = opened(world, replace(KEYLESS, watchlist=("NVDA",)))
+    assert deck.state.series["NVDA~sim"].has_bars
+    deck.tell("15:01", RemoveTicker("NVDA"))
+    assert "NVDA~sim" not in deck.state.series
+
+
+def test_a_symbol_that_does_not_exist_is_not_simulated_though_spy_is(world: World) -> None:
+    world.child.faults["SPY"] = GONE
+    deck = opened(world, replace(KEYLESS, watchlist=("ZZZZ",)))
+    assert "SPY~sim" in deck.state.series
+    assert "ZZZZ~sim" not in deck.state.series
 
 
 def test_the_first_real_bars_of_spy_end_everything_simulated(world: World) -> None:
