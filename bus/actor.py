@@ -216,10 +216,11 @@ class Actor(Generic[S]):
 
     def _groups(self, facts: Facts) -> Iterator[Facts]:
         """Single facts, or runs of one batch-handled type with distinct subjects."""
+        hears = self.hears
         run: list[Fact[Any]] = []
         subjects: set[str] = set()
         for fact in facts:
-            if type(fact.event) not in self.hears:
+            if type(fact.event) not in hears:
                 continue
             subject = fact.event.subject
             if run and (

@@ -52,6 +52,8 @@ class Courier:
         self._outbox: deque[_Asked] = deque()
         self._asked: dict[int, _Asked] = {}
         self._tapes = threading.local()
+        self._lock = threading.Lock()
+        self._ended: BusError | None = None
         self._closing = False
         self._failure: BusError | None = None
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
@@ -77,13 +79,15 @@ class Courier:
         The future raises `Refused`, or `Unavailable` after the deadline.
         """
         asked = _Asked(message, within_seconds, Future())
-        if self._failure or self._closing:
-            asked.future.set_exception(self._failure or Unavailable("the courier is closed"))
-        elif len(self._outbox) >= WAITING_MAX:
-            asked.future.set_exception(Overloaded("too many requests wait", "ask less at a time"))
-        else:
-            self._outbox.append(asked)
-            self._client.wake()
+        with self._lock:
+            refusal = self._ended
+            if refusal is None and len(self._outbox) >= WAITING_MAX:
+                refusal = Overloaded("too many requests wait", "ask less at a time")
+            if refusal is None:
+                self._outbox.append(asked)
+        if refusal is not None:
+            asked.future.set_exception(refusal)
+        self._client.wake()
         return asked.future
 
     def read(self, after: int, limit: int) -> list[Record]:
@@ -111,15 +115,26 @@ class Courier:
         except BusError as error:
             self._failure = error
             log.critical("courier.ended", error=str(error))
+        except Exception as error:
+            self._failure = BusError(f"the courier failed ({error!r})", "restart the process")
+            log.critical("courier.failed", exc_info=True)
         finally:
-            ended = self._failure or Unavailable("the deck is ending", "try again in a moment")
-            for asked in [*self._asked.values(), *self._outbox]:
-                asked.future.set_exception(ended)
+            self._end(self._failure or Unavailable("the deck is ending", "try again in a moment"))
             self._client.close()
+
+    def _end(self, reason: BusError) -> None:
+        with self._lock:
+            self._ended = reason
+        for asked in self._outbox:
+            asked.future.set_running_or_notify_cancel()
+        for asked in [*self._asked.values(), *self._outbox]:
+            if not asked.future.cancelled():
+                asked.future.set_exception(reason)
 
     def _join_at_the_head(self) -> None:
         while not (self._client.welcome or self._closing):
-            self._take(self._client.poll(POLL_SECONDS))
+            self._send_all()
+            self._take(self._client.poll(0.0 if self._outbox else POLL_SECONDS))
         self._client.follower.cursor = self._client.follower.head
         self._client.ready = True
         self._client.greet()
@@ -127,14 +142,19 @@ class Courier:
     def _step(self) -> None:
         behind = self._client.follower.behind
         self._take(self._client.poll(0.0 if behind or self._outbox else POLL_SECONDS))
-        while self._outbox:
-            self._send(self._outbox.popleft())
+        self._send_all()
         records = self._client.facts(RECORDS_A_STEP)
         if records:
             self._on_records(records)
 
+    def _send_all(self) -> None:
+        while self._outbox:
+            self._send(self._outbox.popleft())
+
     def _send(self, asked: _Asked) -> None:
         message = asked.message
+        if not asked.future.set_running_or_notify_cancel():
+            return  # who asked has gone; from here on nobody can take the future away
         try:
             body = self._codec.body(message)
             number = self._client.request(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.actor import Actor, Refused, Spoken
@@ -138,7 +138,8 @@ class ActorLaws:
     @given(data=st.data())
     def test_a_repeated_command_says_nothing(self, data: st.DataObject) -> None:
         """What was carried out once needs no second event."""
-        assume(not self.commands.is_empty)
+        if self.commands.is_empty:
+            return  # an actor that takes none repeats none
         tape, command = self._tape(data), data.draw(self.commands)
         now_us = tape.facts[-1].at_us
         state = self.actor.fold(self.actor.initial(), tape.facts)

@@ -27,9 +27,9 @@ def hold(folder: Path, name: str, where: str, patience_seconds: float = 0.0) -> 
     deadline = time.monotonic() + patience_seconds
     while not _try(file):
         if time.monotonic() >= deadline:
-            raise AlreadyRunning(
-                _holder_of(file, name), "end it first, or set another TAPEDECK_HOME"
-            )
+            with file:
+                holder = _holder_of(file, name)
+            raise AlreadyRunning(holder, "end it first, or set another TAPEDECK_HOME")
         time.sleep(0.05)
     file.truncate(0)
     file.write(json.dumps({"pid": os.getpid(), "where": where}).encode())

@@ -65,7 +65,7 @@ class SnapshotSaver(Generic[S]):
                 return state, snapshot.position
         except FileNotFoundError:
             return self._initial(), 0
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             log.warning("snapshot.unreadable", path=str(self._path), error=str(error))
         return self._initial(), 0
 
@@ -85,16 +85,22 @@ class SnapshotSaver(Generic[S]):
 
     def _fits(self, snapshot: _Snapshot) -> bool:
         same = (snapshot.tape_id, snapshot.code) == (self._tape_id, self._code)
-        return same and zlib.crc32(snapshot.state) == snapshot.crc
+        return same and _checksum(snapshot.state, snapshot.position) == snapshot.crc
 
     def _write(self, state: S, position: int) -> None:
         data = msgspec.msgpack.encode(state)
-        snapshot = _Snapshot(self._tape_id, self._code, position, zlib.crc32(data), data)
+        crc = _checksum(data, position)
+        snapshot = _Snapshot(self._tape_id, self._code, position, crc, data)
         self._saved_at, self._saved_seconds = position, self._clock.elapsed_seconds()
         try:
             replace_file(self._path, msgspec.msgpack.encode(snapshot))
         except OSError as error:
             log.warning("snapshot.unwritten", path=str(self._path), error=str(error))
+
+
+def _checksum(state: bytes, position: int) -> int:
+    """Over the position too: a state that is taken for an older one hears facts twice."""
+    return zlib.crc32(b"%d" % position, zlib.crc32(state))
 
 
 class NoSaver(Generic[S]):

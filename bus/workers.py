@@ -79,7 +79,8 @@ class Workers:
             except Exception:
                 log.exception("effect.failed", effect=repr(effect)[:200])
                 command = None
-            self._under_way.discard(effect)
             if command is not None:
                 self._results.append(command)
+            self._under_way.discard(effect)  # after its result is there, lest it begin anew before
+            if command is not None:
                 self._wake()

@@ -1,6 +1,7 @@
 """A deck on the memory transport, in one thread, and its log kept from the terminal."""
 
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -30,3 +31,13 @@ def logged() -> Iterator[list[EventDict]]:
     """What the test's deck logs, kept from the terminal."""
     with capture_logs() as entries:
         yield entries
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Lets no file of this process grow beyond so many bytes; -1 is no limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda limit: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (limit if limit >= 0 else soft, hard)
+    )
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
