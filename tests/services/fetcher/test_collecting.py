@@ -21,6 +21,7 @@ from market.messages.fetcher import (
 from services.fetcher.actor import build
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Open
+from services.fetcher.sources import yahoo
 from tests.services.fetcher.kit import (
     KEYLESS,
     MARKET,
@@ -232,6 +233,17 @@ def test_a_gap_of_weeks_is_filled_by_a_longer_look_back(
     deck.tell("2026-02-16T15:00:00", Open())
     world.play(deck, "2026-02-16T15:00:00")
     assert world.child.asked[:2] == [("SPY", "3mo", "1d"), ("SPY", "3mo", "1h")]
+
+
+def test_a_cycle_that_takes_longer_than_the_interval_is_not_cut_short(world: World) -> None:
+    slow = replace(yahoo.DECLARED, per_minute=1)
+    options = replace(OPTIONS, sources=(OPTIONS.sources[0], slow), watchlist=("NVDA",))
+    deck = given(build(options), ("14:59", SESSIONS))
+    deck.tell("15:00", Open())
+    world.run(deck, "15:20")
+    ends = [type(e) for e in deck.said if isinstance(e, CycleStarted | CycleFinished)]
+    assert ends[:4] == [CycleStarted, CycleFinished, CycleStarted, CycleFinished]
+    assert next(e for e in deck.said if isinstance(e, CycleFinished)).brought == 3
 
 
 def test_no_more_calls_go_out_than_the_budget_and_the_child_allow(world: World) -> None:

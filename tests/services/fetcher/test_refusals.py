@@ -25,7 +25,7 @@ from services.fetcher.actor import build
 from services.fetcher.child.frames import Failed
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.state import Collector
-from services.fetcher.effects import FetchFailed, Open, SessionsRead
+from services.fetcher.effects import Fetch, FetchFailed, Open, SessionsRead
 from tests.fakes import wire
 from tests.fakes.finnhub import NO_ACCESS, OVER_LIMIT, WRONG_KEY
 from tests.fakes.wire import html_answer
@@ -76,6 +76,22 @@ def test_a_quote_that_finnhub_refuses_comes_from_yahoo(world: World, deck: Deck[
     assert refused.retry_at_us > microseconds("15:00")
     finished = next(event for event in deck.said if isinstance(event, CycleFinished))
     assert (finished.asked, finished.brought) == (3, 3)
+
+
+def test_a_quote_that_is_there_is_not_told_again_by_the_next_source(
+    world: World, deck: Deck[Collector]
+) -> None:
+    world.http.faults["QQQ"] = http_answer(WRONG_KEY)
+    deck.tell("15:00", Open())
+    deck.tick("15:00")
+    deck.effects.sort(key=lambda one: isinstance(one, Fetch) and one.call.source == "yahoo")
+    world.clock.now_us = microseconds("15:00")
+    deck.perform(world.ports)
+    world.play(deck, "15:00")
+    quotes = [(e.ticker, e.source) for e in deck.said if isinstance(e, Quote)]
+    assert quotes.count(("SPY", "finnhub")) == 1
+    assert ("SPY", "yahoo") not in quotes
+    assert ("QQQ", "yahoo") in quotes
 
 
 def test_a_wrong_key_stops_finnhub_until_the_next_process(

@@ -100,6 +100,13 @@ def test_starting_and_stopping_twice_says_nothing_twice() -> None:
     assert deck.said == [CollectorStarted(), CycleStarted(by="start"), CollectorStopped()]
 
 
+def test_a_stop_before_any_start_keeps_auto_start_from_it() -> None:
+    deck = given(COLLECTOR)
+    deck.tell("15:00", Stop())
+    deck.tell("15:01", Open())
+    assert deck.said == [CollectorStopped(), *PROTECTED]
+
+
 def test_a_restart_is_a_stop_and_a_start() -> None:
     deck = given(COLLECTOR, ("14:00", CollectorStarted()))
     deck.tell("15:00", Restart())
@@ -161,9 +168,11 @@ def test_the_home_has_the_status_and_the_watchlist_as_files() -> None:
     world, deck = World(), given(COLLECTOR)
     deck.tell("15:00", Open())
     world.play(deck, "15:00")
+    finished = json.loads(world.files.saved["collector_status.json"])
+    assert finished["cycle"]["brought"] == 2
+
     deck.tell("15:01", AddTicker("nvda"))
     deck.perform(world.ports)
-
     status = json.loads(world.files.saved["collector_status.json"])
     assert json.loads(world.files.saved["watchlist.json"]) == ["SPY", "QQQ", "NVDA"]
     assert (status["running"], status["tickers_tracked"]) == (True, 3)

@@ -153,6 +153,11 @@ def test_what_was_fetched_a_moment_ago_is_not_fetched_again(
     assert quiet.said == [FetchRequested("NVDA")]
 
 
+def test_to_ask_for_a_simulated_key_is_to_ask_for_its_ticker(quiet: Deck[Collector]) -> None:
+    quiet.tell("13:00", FetchNow("SPY~sim"))
+    assert quiet.said == [FetchRequested("SPY")]
+
+
 def test_fetch_now_without_a_name_means_every_tracked_ticker(quiet: Deck[Collector]) -> None:
     quiet.tell("13:00", FetchNow())
     assert quiet.said == [FetchRequested("SPY"), FetchRequested("QQQ")]
