@@ -63,7 +63,14 @@ class _Held(NamedTuple):
 class Control:
     """Serves the verbs at one address, on a thread of its own; raises `AddressRefused`."""
 
-    def __init__(self, deck: Deck, meters: Meters, address: str, token: str = "") -> None:
+    def __init__(
+        self,
+        deck: Deck,
+        meters: Meters,
+        address: str,
+        token: str = "",
+        elapsed_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         if address.startswith("tcp:") and not token:
             raise AddressRefused(
                 f"{address} would let every user of this machine command the deck",
@@ -71,6 +78,7 @@ class Control:
             )
         self._deck = deck
         self._meters = meters
+        self._elapsed_seconds = elapsed_seconds
         self._token = token if address.startswith("tcp:") else ""
         self._held: dict[int, _Held] = {}
         self._ids = 0
@@ -124,7 +132,7 @@ class Control:
             verb = self._verb(asked)
             name = verb.name
             talk = verb.begin(read_arguments(verb.arguments, asked.args, texts=False))
-            self._hold(_Held(envelope, verb, talk, time.monotonic() + verb.within_seconds))
+            self._hold(_Held(envelope, verb, talk, self._elapsed_seconds() + verb.within_seconds))
         except (Refused, BusError) as error:
             self._refuse(envelope, name, error)
 
@@ -155,7 +163,7 @@ class Control:
             if isinstance(asked, Answered):
                 self._answer(key, asked.answer)
                 return
-            left_seconds = held.deadline_seconds - time.monotonic()
+            left_seconds = held.deadline_seconds - self._elapsed_seconds()
             future = self._deck.ask(asked, max(left_seconds, 0.001))
             future.add_done_callback(partial(self._post, key))
         except (Refused, BusError, BadTicker) as error:
@@ -177,13 +185,13 @@ class Control:
                     self._go_on(key, partial(_reply, held.talk, future))
 
     def _give_up_late_ones(self) -> None:
-        now = time.monotonic()
+        now = self._elapsed_seconds()
         for key in [k for k, held in self._held.items() if held.deadline_seconds < now]:
             self._fail(key, late())
 
     def _patience_ms(self) -> int:
         deadlines = [held.deadline_seconds for held in self._held.values()]
-        left_seconds = min(deadlines, default=float("inf")) - time.monotonic()
+        left_seconds = min(deadlines, default=float("inf")) - self._elapsed_seconds()
         return max(0, int(min(left_seconds * 1_000 + 1, POLL_MS_MAX)))
 
     # --- replies ---------------------------------------------------------------------------------

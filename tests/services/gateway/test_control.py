@@ -146,6 +146,27 @@ def test_one_slow_answer_holds_up_nobody(serve: Serve, sockets: Any) -> None:
     assert (asker, msgpack.unpackb(reply)["result"]["events"]) == (b"events", [])
 
 
+def test_an_answer_that_does_not_come_in_time_is_given_up_and_harms_nobody_when_it_comes(
+    tmp_path: Path, sockets: Any
+) -> None:
+    deck, seconds = FakeDeck(STATE | {FindEvents: NEVER}), [0.0]
+    address = f"ipc://{tmp_path / 'control'}"
+    control = Control(deck, Meters(), address, elapsed_seconds=lambda: seconds[0])
+    try:
+        dealer = sockets(zmq.DEALER, address)
+        for verb in ("events", "status"):
+            dealer.send_multipart([b"", msgpack.packb({"verb": verb})])
+        assert msgpack.unpackb(dealer.recv_multipart()[-1])["ok"]
+        seconds[0] = 11.0
+        reply = msgpack.unpackb(dealer.recv_multipart()[-1])
+        assert reply["error"]["code"] == "unavailable"
+        deck.waiting[0].set_result(SeqsFound((), 7, 0))
+        with Client(address) as client:
+            assert client.call("status")["success"]
+    finally:
+        control.close()
+
+
 def test_more_requests_than_can_be_held_are_told_to_try_again(serve: Serve, sockets: Any) -> None:
     deck = FakeDeck({CacheStatus: NEVER})
     dealer = sockets(zmq.DEALER, serve(deck))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
@@ -14,6 +15,7 @@ from market.messages.fetcher import CollectorStatus, WatchlistAdded
 from services.gateway import live
 from services.gateway.guard import COOKIE, pass_for
 from services.gateway.news import News
+from services.gateway.records import BRIEF_BYTES_MAX, brief, shown
 from tests.services.gateway import samples
 from tests.services.gateway.conftest import Browse
 from tests.services.gateway.fakes import FakeDeck, Replies
@@ -198,6 +200,22 @@ def test_a_frame_holds_a_bounded_number_of_bytes_and_at_least_one_record() -> No
     assert live.fitting([large, *small]) == [large]
     assert live.fitting([*small, large]) == small
     assert live.fitting([]) == []
+
+
+def test_a_large_body_is_left_out_of_the_stream_and_kept_elsewhere() -> None:
+    (small,) = quotes(1)
+    large = small._replace(body=msgspec.msgpack.encode({"ticker": "x" * BRIEF_BYTES_MAX}))
+    assert brief(small) == shown(small)
+    assert brief(small).event is not None
+    assert brief(large).event is None
+    assert shown(large).event == {"ticker": "x" * BRIEF_BYTES_MAX}
+
+
+def test_what_another_deck_wrote_is_shown_as_it_lies_there() -> None:
+    (record,) = quotes(1)
+    foreign = record._replace(subject="other.stream.-", body=msgspec.msgpack.encode({"a": 1}))
+    assert shown(foreign).event == {"a": 1}
+    assert shown(foreign._replace(body=b"\xc1")).event is None
 
 
 def test_catching_up_ends_at_a_bounded_number_of_records() -> None:

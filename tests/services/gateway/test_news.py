@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,11 +67,10 @@ def test_whoever_waits_is_woken_from_another_thread_each_time() -> None:
             return [await woken_by(record) for record in records]
 
     async def woken_by(record: Record) -> bool:
-        speaker = threading.Thread(target=news.hear, args=([record],))
-        speaker.start()
-        woken = await news.beyond(record.seq - 1, within_seconds=10.0)
-        speaker.join()
-        return woken
+        waiter = asyncio.create_task(news.beyond(record.seq - 1, within_seconds=5.0))
+        await asyncio.sleep(0)  # let it begin to wait
+        await asyncio.to_thread(news.hear, [record])
+        return await waiter
 
     assert asyncio.run(waiting()) == [True, True]
 
