@@ -32,6 +32,13 @@ def test_a_taken_port_is_refused_with_the_remedy() -> None:
             listen("127.0.0.1", port)
 
 
+def test_an_answer_does_not_wait_for_the_readers_acknowledgement() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_an_address_of_another_machine_is_refused_with_the_remedy() -> None:
     with pytest.raises(AddressRefused, match="TAPEDECK_GATEWAY__HOST"):
         listen("192.0.2.1", 8321)
