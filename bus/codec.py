@@ -293,10 +293,13 @@ class Codec:
         self._decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {}
 
     def body(self, message: Message) -> bytes:
-        """The body of a message; raises `MessageTooLarge` beyond 1 MiB."""
-        data = _encoder.encode(message)
+        """The body of a message; raises `BadMessage`, and `MessageTooLarge` beyond 1 MiB."""
+        name = type(message).__name__
+        try:
+            data = _encoder.encode(message)
+        except (OverflowError, TypeError, UnicodeEncodeError) as error:
+            raise BadMessage(f"{name} holds what cannot be written ({error})") from error
         if len(data) > BODY_BYTES_MAX:
-            name = type(message).__name__
             raise MessageTooLarge(
                 f"{name} has {len(data)} bytes", f"split it: a message holds {BODY_BYTES_MAX} bytes"
             )

@@ -7,6 +7,7 @@ even after a kill -9 of honcho or of a supervisor.
 
 from __future__ import annotations
 
+import errno
 import os
 import runpy
 import signal
@@ -70,7 +71,8 @@ def become_deck(settings: Settings) -> NoReturn:
     from config.settings import PROJECT_ROOT
 
     gateway = settings.gateway
-    where = f"http://{gateway.host}:{gateway.port} (home {settings.home})"
+    host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+    where = f"http://{host}:{gateway.port} (home {settings.home})"
     lock = hold(settings.run_dir, "tapedeck", where)
     _check_port(gateway.host, gateway.port)
     os.set_inheritable(lock.fileno(), True)
@@ -116,10 +118,15 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            say(
-                f"port {port} on {host} is taken by another program ({error.strerror}):"
-                " end it, or set TAPEDECK_GATEWAY__PORT to a free one"
-            )
+            if error.errno == errno.EADDRINUSE:
+                say(
+                    f"port {port} on {host} is taken by another program:"
+                    " end it, or set TAPEDECK_GATEWAY__PORT to a free one"
+                )
+            else:
+                say(
+                    f"{host}:{port} cannot be used ({error.strerror}): correct [gateway] host, port"
+                )
             sys.exit(FATAL)
 
 
@@ -139,8 +146,7 @@ def _become(module: str, pipe: int, death: Death | None) -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:  # noqa: BLE001 - the last edge of the process: told, and ended
-        _tell_failure(service_of(module), error)
-        code = 1
+        code = _failed(service_of(module), error)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # threads that still wait for a provider do not keep the process alive
@@ -158,10 +164,17 @@ def _tell(service: str, death: Death | None) -> None:
     log.info("process.started", pid=os.getpid())
 
 
-def _tell_failure(service: str, error: BaseException) -> None:
+def _failed(service: str, error: BaseException) -> int:
+    """Tell why the process ends; a start that cannot go better the next time is not tried again."""
     import structlog
 
+    from config.settings import SettingsError
+
+    if isinstance(error, SettingsError | ImportError):
+        say(f"{service} cannot start: {error}")
+        return FATAL
     structlog.get_logger().critical("process.failed", service=service, exc_info=error)
+    return 1
 
 
 def _leave(number: int, frame: object) -> NoReturn:

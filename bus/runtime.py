@@ -254,10 +254,7 @@ class Runtime(Generic[S]):
                 self._fold([fact])
 
     def _heard(self, facts: list[Fact[Any]], records: Sequence[Record]) -> tuple[Event, ...]:
-        """Fold and react; a failing batch is rerun one by one.
-
-        So that only the culprit is buried.
-        """
+        """Fold and react; a failing batch is rerun one by one, so only the culprit is buried."""
         if not facts:
             return ()
         try:
@@ -280,16 +277,18 @@ class Runtime(Generic[S]):
         self._fold([fact])  # who cannot react may yet know: the next process will fold it too
         # As the tape names it: an event may fail because it has no subject of its own.
         subject = next(record.subject for record in records if record.seq == fact.seq)
-        return self._bury(fact.seq, subject, failure)
+        return self._bury(fact.seq, subject, failure, ATTEMPTS)
 
-    def _bury(self, seq: int, subject: str, error: Exception | None) -> list[Event]:
+    def _bury(
+        self, seq: int, subject: str, error: Exception | None, attempts: int = 1
+    ) -> list[Event]:
         self.dead_letters += 1
         log.error(
             "letter.dead", service=self.actor.name, seq=seq, subject=subject, error=repr(error)
         )
         if seq <= self._silent_to:
             return []
-        return [DeadLetter(self.actor.name, seq, subject, repr(error)[:500], ATTEMPTS)]
+        return [DeadLetter(self.actor.name, seq, subject, repr(error)[:500], attempts)]
 
     def _open_letter(self, letter: _Letter) -> None:
         now = self._clock.now_us()

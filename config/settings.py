@@ -47,7 +47,6 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where messages travel: unix sockets under the home (an empty `url`), or loopback TCP."""
 
     url: str = ""
-    heartbeat_seconds: Annotated[float, Meta(ge=0.05, le=10)] = 1.0
     drain_seconds: Annotated[float, Meta(ge=0.1, le=3.5)] = 3.0
 
 
@@ -79,7 +78,7 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnalyzerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The first values of what a decision weighs and risks; from then on the tape holds them."""
+    """What a decision weighs and risks; put on the tape whenever it changes."""
 
     technical_weight: Weight = 0.35
     market_weight: Weight = 0.20
@@ -98,15 +97,12 @@ class AnalyzerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndicatorsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The first values of the indicators' periods, in bars; from then on the tape holds them."""
+    """The periods of the indicators, in bars; put on the tape whenever they change."""
 
     rsi_period: Period = 14
     macd_fast: Period = 12
     macd_slow: Period = 26
     macd_signal: Period = 9
-    ema_short: Period = 20
-    ema_medium: Period = 50
-    ema_long: Period = 200
     atr_period: Period = 14
 
 
@@ -313,16 +309,13 @@ def _analyzer_fault(settings: Settings) -> str:
 
 
 def _indicators_fault(settings: Settings) -> str:
-    """Name the first pair of periods that stands the wrong way round."""
-    pairs = (("macd_fast", "macd_slow"), ("ema_short", "ema_medium"), ("ema_medium", "ema_long"))
-    for shorter, longer in pairs:
-        short, long = getattr(settings.indicators, shorter), getattr(settings.indicators, longer)
-        if short >= long:
-            return (
-                f"indicators.{shorter} is {short} and indicators.{longer} is {long}:"
-                f" {shorter} must be the smaller one."
-            )
-    return ""
+    fast, slow = settings.indicators.macd_fast, settings.indicators.macd_slow
+    if fast < slow:
+        return ""
+    return (
+        f"indicators.macd_fast is {fast} and indicators.macd_slow is {slow}:"
+        " macd_fast must be the smaller one."
+    )
 
 
 _RULES = (

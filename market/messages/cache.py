@@ -16,6 +16,8 @@ from market.messages.fetcher import Quote, Ticker, Timeframe
 from market.messages.indicators import FormingIndicators, Indicators
 
 Limit = Annotated[int, Meta(ge=1, le=5_000)]
+Seq = Annotated[int, Meta(ge=0, le=2**62)]
+Instant = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
 class CacheCleared(Event, frozen=True):
@@ -74,8 +76,8 @@ class Snapshot(Query[TickerSnapshot], frozen=True):
     reply: ClassVar[type[TickerSnapshot]] = TickerSnapshot
 
     ticker: str
-    as_of_us: int | None = None
-    at_least_seq: int | None = None
+    as_of_us: Instant | None = None
+    at_least_seq: Seq | None = None
 
 
 class BarSeries(Message, frozen=True):
@@ -108,7 +110,7 @@ class ReadBars(Query[BarSeries], frozen=True):
     ticker: str
     timeframe: Timeframe = "1d"
     limit: Limit = 300
-    as_of_us: int | None = None
+    as_of_us: Instant | None = None
     adjusted: bool = True
 
 
@@ -161,7 +163,7 @@ class FindEvents(Query[SeqsFound], frozen=True):
     reply: ClassVar[type[SeqsFound]] = SeqsFound
 
     subject: str = ""
-    from_seq: int = 1
+    from_seq: Seq = 1
     limit: Limit = 100
     newest: bool = False
-    as_of_us: int | None = None
+    as_of_us: Instant | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 from bus.clock import SystemClock
 from bus.codec import Codec
@@ -20,7 +20,7 @@ def main() -> None:
     settings = start("cache")
     shelf = Shelf(
         tables=Tables(settings.state_dir / "cache.db"),
-        open_tape=partial(TapeReader, settings.tape_path),
+        open_tape=cache(partial(TapeReader, settings.tape_path)),
         codec=Codec(CONTRACT),
         ttl_seconds=settings.cache.ttl_seconds,
     )

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from bus.codec import Codec
 from bus.message import Fact
 from bus.ports import TapeReading
+from market.messages.analyzer import Decision
 from market.messages.cache import TickerSnapshot
 from market.messages.fetcher import Bars, Quote
 from market.symbols import PROTECTED, plain, simulated
@@ -40,9 +40,9 @@ class Shelf:
         self.tables.write(entries(self.fresh), bar_rows(self.fresh), position)
         return replace(self, fresh=())
 
-    @cached_property
+    @property
     def tape(self) -> TapeReading:
-        """The tape, opened at the first use."""
+        """The tape; ``open_tape`` opens it once, when it is there."""
         return self.open_tape()
 
     @property
@@ -53,11 +53,11 @@ class Shelf:
     def key(self, ticker: str, seq: int) -> str:
         """The key a ticker was shown under at a seq; one that carries the mark is meant literally.
 
-        A simulated series stands in for a ticker without a real quote, and only until SPY has real
-        bars.
+        A simulated series stands in for a ticker about which nothing real was decided, and only
+        until SPY has real bars.
         """
         stand_in = simulated(ticker)
-        real = [f"{Bars.stream}.{PROTECTED[0]}.1d", f"{Quote.stream}.{ticker}"]
+        real = [f"{Bars.stream}.{PROTECTED[0]}.1d", f"{Decision.stream}.{ticker}"]
         if ticker == stand_in or self.tables.last(real, seq):
             return ticker
         return stand_in if self.tables.last([f"{Quote.stream}.{stand_in}"], seq) else ticker

@@ -23,9 +23,6 @@ def periods(given: IndicatorsSettings) -> IndicatorSettings:
         macd_fast=given.macd_fast,
         macd_slow=given.macd_slow,
         macd_signal=given.macd_signal,
-        ema_short=given.ema_short,
-        ema_medium=given.ema_medium,
-        ema_long=given.ema_long,
         atr=given.atr_period,
     )
 

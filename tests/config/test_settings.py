@@ -422,11 +422,6 @@ def test_a_loopback_host_needs_no_token(root: Path, host: str) -> None:
             " macd_fast must be the smaller one.",
         ),
         (
-            {"TAPEDECK_INDICATORS__EMA_LONG": "40"},
-            "indicators.ema_medium is 50 and indicators.ema_long is 40:"
-            " ema_medium must be the smaller one.",
-        ),
-        (
             {
                 f"TAPEDECK_ANALYZER__{name}_WEIGHT": "0"
                 for name in ("TECHNICAL", "MARKET", "SENTIMENT", "VOLUME", "SEASONALITY")

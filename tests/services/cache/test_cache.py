@@ -16,6 +16,7 @@ from bus.actor import Refused
 from bus.codec import Codec
 from bus.message import Fact
 from bus.testing import Deck, FactTape, Moment, given, microseconds
+from market.bars import Series
 from market.messages import CONTRACT
 from market.messages.cache import (
     BarSeries,
@@ -31,6 +32,8 @@ from market.messages.cache import (
 )
 from market.messages.fetcher import Bars, Quote
 from services.cache.actor import build
+from services.cache.core.adjusting import adjusted
+from services.cache.core.rows import bar_rows
 from services.cache.saver import ShelfSaver
 from services.cache.shelf import Shelf
 from services.cache.store.sqlite import Tables
@@ -241,6 +244,21 @@ def test_a_damaged_file_is_rebuilt(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     path.write_bytes(b"this is no database" * 100)
     assert Tables(path).begin("tape") == 0
+
+
+@settings(max_examples=60, deadline=None)
+@forall(
+    closes=st.lists(st.floats(1, 1000), min_size=2, max_size=12),
+    splits=st.lists(st.sampled_from((1.0, 1.0, 3.0, 0.7, 1.1)), min_size=12, max_size=12),
+)
+def test_bars_are_shown_in_the_very_bits_that_indicators_are_computed_on(
+    closes: list[float], splits: list[float]
+) -> None:
+    told = bars("SPY", *closes)
+    event = msgspec.structs.replace(told, splits=tuple(splits[: len(closes)]))
+    shown = adjusted(list(bar_rows([Fact(1, 0, event)])))
+    assert tuple(row.close for row in shown) == tuple(Series.of(event).adjusted().close.tolist())
+    assert tuple(row.volume for row in shown) == tuple(Series.of(event).adjusted().volume.tolist())
 
 
 chunks = st.lists(

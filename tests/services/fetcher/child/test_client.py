@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,9 +49,10 @@ def healthy(providers: Providers) -> None:
 
 def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
+    pause = threading.Event()
     while not true():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
+        pause.wait(0.02)
 
 
 def is_alive(pid: int) -> bool:
