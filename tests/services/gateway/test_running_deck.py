@@ -32,13 +32,10 @@ def page(deck: RunningDeck) -> ClientConnection:
     return connect(f"ws://127.0.0.1:{deck.port}/api/live", proxy=None)
 
 
-def heard(live: ClientConnection, subject: str) -> dict[str, Any]:
-    """The next event of the subject on the live stream."""
-    while True:
-        frame = msgspec.json.decode(live.recv(timeout=30))
-        for event in frame.get("events", ()):
-            if event["subject"] == subject:
-                return dict(event)
+def events(live: ClientConnection) -> Iterator[dict[str, Any]]:
+    """The events of the live stream, until it is quiet."""
+    while (frame := msgspec.json.decode(live.recv(timeout=30)))["type"] != "heartbeat":
+        yield from frame.get("events", ())
 
 
 @pytest.mark.parametrize("verb", QUESTIONS, ids=lambda verb: verb.name)
@@ -70,12 +67,11 @@ def test_an_added_ticker_is_seen_on_the_live_stream_from_command_to_decision(
         assert msgspec.json.decode(live.recv(timeout=30))["type"] == "snapshot"
         added = deck.post("/api/collector/ticker/add", ticker="amd").json()
         assert (added["success"], "AMD" in added["watchlist"]) == (True, True)
-        assert heard(live, "watchlist.added.AMD")["seq"] <= added["seq"]
-        quote = heard(live, "market.quote.AMD~sim")
-        decision = heard(live, "decision.made.AMD~sim")
+        heard = {event["subject"]: event for event in events(live)}
+    assert heard["watchlist.added.AMD"]["seq"] <= added["seq"]
     shown = deck.get("/api/tickers/AMD/snapshot").json()
-    assert shown["quote"]["price"] == quote["event"]["price"]
-    assert decision["event"]["simulated"] is True
+    assert shown["quote"]["price"] == heard["market.quote.AMD~sim"]["event"]["price"]
+    assert heard["decision.made.AMD~sim"]["event"]["simulated"] is True
     again = deck.post("/api/collector/ticker/add", ticker="AMD").json()
     assert again["message"] == "AMD was tracked already."
 
