@@ -12,8 +12,12 @@ from bus.actor import Refused
 from market.messages.fetcher import Timeframe
 from market.symbols import canonical, is_simulated, plain, simulated
 from services.gateway.times import instant_us
+from services.gateway.wording import in_words
 
 A = TypeVar("A", bound="Arguments")
+
+SEQ_MAX = 2**62
+"""No tape gets there; what is beyond fits neither SQLite nor MessagePack."""
 
 POSITIONAL = "positional"
 """Marks an optional argument that the command line takes without its name."""
@@ -66,6 +70,10 @@ class TickerAsOf(OneTicker, frozen=True):
 
     as_of: AsOf = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no instant before anybody is asked."""
+        _ = self.as_of_us
+
     @property
     def as_of_us(self) -> int | None:
         """The instant in microseconds UTC; raises `Refused`."""
@@ -93,6 +101,10 @@ class DecisionsWanted(OneOrAllTickers, frozen=True):
     limit: Annotated[int, Meta(description="how many, the last ones", ge=1, le=500)] = 20
     as_of: AsOf = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no instant before anybody is asked."""
+        _ = self.as_of_us
+
     @property
     def as_of_us(self) -> int | None:
         """The instant in microseconds UTC; raises `Refused`."""
@@ -111,7 +123,7 @@ class EventsWanted(Arguments, frozen=True):
         ),
     ] = ""
     from_seq: Annotated[
-        int, Meta(description="the first seq; 0 gives the last events instead", ge=0)
+        int, Meta(description="the first seq; 0 gives the last events instead", ge=0, le=SEQ_MAX)
     ] = 0
     limit: Annotated[int, Meta(description="how many events", ge=1, le=500)] = 100
 
@@ -127,7 +139,9 @@ class TailWanted(Arguments, frozen=True):
             extra={POSITIONAL: True},
         ),
     ] = ""
-    count: Annotated[int, Meta(description="end after so many events; 0 never ends", ge=0)] = 0
+    count: Annotated[
+        int, Meta(description="end after so many events; 0 never ends", ge=0, le=SEQ_MAX)
+    ] = 0
 
 
 class LogWanted(Arguments, frozen=True):
@@ -149,7 +163,7 @@ def read_arguments(kind: type[A], given: Mapping[str, Any], *, texts: bool) -> A
     try:
         return msgspec.convert(dict(given), kind, strict=not texts)
     except msgspec.ValidationError as error:
-        raise Refused("bad_argument", str(error), f"takes {_known(kind)}") from error
+        raise Refused("bad_argument", in_words(str(error)), f"takes {_known(kind)}") from error
 
 
 def series_key(text: str) -> str:

@@ -28,6 +28,7 @@ _EPILOG = (
     "Exit codes: 0 done, 1 refused or no deck there, 2 wrong usage, "
     "3 answered with simulated, stale or unready data."
 )
+_WRONG_USAGE = ("bad_argument", "bad_instant")
 
 
 class _InTheTablesOrder(click.Group):
@@ -62,9 +63,9 @@ def _command(verb: Verb) -> click.Command:
 def _parameter(parameter: Parameter) -> click.Parameter:
     kind: Any = click.Choice(parameter.choices) if parameter.choices else parameter.kind
     if parameter.positional:
-        return click.Argument(
-            [parameter.name], required=parameter.required, type=kind, default=None
-        )
+        # click asks for a required argument only as long as it has no default, None included.
+        optional: dict[str, Any] = {} if parameter.required else {"default": None}
+        return click.Argument([parameter.name], required=parameter.required, type=kind, **optional)
     is_flag = parameter.kind is bool
     names = f"{parameter.flag}/--no{parameter.flag[1:]}" if parameter.default is True else ""
     return click.Option(
@@ -86,6 +87,7 @@ def _ask_deck(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
 
     settings = _settings(as_json)
     try:
+        read_arguments(verb.arguments, arguments, texts=False)
         token = settings.gateway.token.reveal()
         where = address(settings.bus.url, settings.run_dir)
         with Client(where.control, token) as client:
@@ -121,7 +123,7 @@ def _say_failure(failure: Failure, as_json: bool) -> int:
     else:
         remedy = f"\n{failure.remedy}" if failure.remedy else ""
         click.echo(f"{failure.message}{remedy}", err=True)
-    return USAGE if failure.code == "bad_argument" else FAILED
+    return USAGE if failure.code in _WRONG_USAGE else FAILED
 
 
 def _json(value: Any) -> str:

@@ -17,14 +17,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bus.actor import Refused
 from bus.codec import Record
 from bus.errors import BusError
-from services.gateway.arguments import Arguments
+from market.instants import jsonable
+from services.gateway.arguments import SEQ_MAX, Arguments
 from services.gateway.deck import Deck
 from services.gateway.failures import Failure, failure_of
 from services.gateway.holding import hold
 from services.gateway.metrics import Meters
 from services.gateway.news import News
 from services.gateway.records import brief
-from services.gateway.times import jsonable
 from services.gateway.verbs import verb_named
 
 FRAME_SECONDS = 0.05
@@ -60,7 +60,7 @@ class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``subjects`` are beginnings of subjects, none means all.
     """
 
-    from_seq: Annotated[int, Meta(ge=1)] | None = None
+    from_seq: Annotated[int, Meta(ge=1, le=SEQ_MAX)] | None = None
     subjects: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
 
     def wants(self, record: Record) -> bool:

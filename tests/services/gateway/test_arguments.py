@@ -11,7 +11,11 @@ from market.symbols import BadTicker
 from services.gateway.arguments import (
     Arguments,
     BarsWanted,
+    DecisionsWanted,
+    EventsWanted,
     OneTicker,
+    TailWanted,
+    TickerAsOf,
     read_arguments,
     series_key,
 )
@@ -35,6 +39,9 @@ def test_a_query_string_gives_numbers_as_text() -> None:
         (BarsWanted, {"ticker": "NVDA", "limit": 5_001}),
         (BarsWanted, {"ticker": "NVDA", "limit": "5"}),
         (BarsWanted, {"ticker": "NVDA", "timeframe": "5m"}),
+        (EventsWanted, {"from_seq": 2**62 + 1}),
+        (EventsWanted, {"from_seq": 10**26}),
+        (TailWanted, {"count": 2**64}),
     ],
 )
 def test_wrong_arguments_are_refused_with_those_that_there_are(
@@ -44,6 +51,38 @@ def test_wrong_arguments_are_refused_with_those_that_there_are(
         read_arguments(kind, given, texts=False)
     assert refused.value.code == "bad_argument"
     assert refused.value.remedy.startswith("takes ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "words"),
+    [
+        (OneTicker, {}, "ticker is missing"),
+        (OneTicker, {"ticker": ""}, "ticker must not be empty"),
+        (OneTicker, {"ticker": "N" * 41}, "ticker has more than 40 characters"),
+        (OneTicker, {"ticker": 5}, "ticker must be a text"),
+        (BarsWanted, {"ticker": "A", "limit": 0}, "limit must be at least 1"),
+        (BarsWanted, {"ticker": "A", "limit": 9_999}, "limit must be at most 5000"),
+        (BarsWanted, {"ticker": "A", "limit": "few"}, "limit must be a whole number"),
+        (BarsWanted, {"ticker": "A", "timeframe": "5m"}, "timeframe cannot be '5m'"),
+        (BarsWanted, {"ticker": "A", "adjusted": "half"}, "adjusted must be true or false"),
+        (TickerAsOf, {"ticker": "A", "as_of": 5}, "as_of must be a text"),
+        (EventsWanted, {"from_seq": "9" * 5_000}, "from_seq is out of range"),
+        (Arguments, {"more": 1}, "more is no argument here"),
+    ],
+)
+def test_a_refusal_says_in_peoples_words_what_is_wrong(
+    kind: type[Arguments], given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        read_arguments(kind, given, texts=kind is EventsWanted)
+    assert refused.value.message == words
+
+
+@pytest.mark.parametrize("kind", [TickerAsOf, BarsWanted, DecisionsWanted])
+def test_what_is_no_instant_is_refused_before_anybody_is_asked(kind: type[Arguments]) -> None:
+    with pytest.raises(Refused) as refused:
+        read_arguments(kind, {"ticker": "NVDA", "as_of": "yesterday"}, texts=False)
+    assert refused.value.code == "bad_instant"
 
 
 @pytest.mark.parametrize(

@@ -132,11 +132,18 @@ def test_no_deck_exits_with_1_and_says_how_to_start_one(tmp_path: Path) -> None:
         ["bars", "NVDA", "--limit", "few"],
         ["bars", "NVDA", "--limit", "0"],
         ["bars", "NVDA", "--timeframe", "5m"],
+        ["bars", "NVDA", "--as-of", "yesterday"],
+        ["events", "--from-seq", "18446744073709551616"],
         ["status", "--more"],
     ],
 )
-def test_a_wrong_command_line_exits_with_2(type_: Type, words: list[str]) -> None:
-    assert type_(*words).exit_code == 2
+def test_a_wrong_command_line_exits_with_2_whether_a_deck_runs_or_not(
+    type_: Type, tmp_path: Path, words: list[str]
+) -> None:
+    nowhere = {"TAPEDECK_HOME": str(tmp_path / "nowhere")}
+    without = CliRunner().invoke(tapedeck, words, env=nowhere)
+    assert (without.exit_code, type_(*words).exit_code) == (2, 2)
+    assert without.stderr
 
 
 def test_simulated_and_stale_answers_exit_with_3_and_say_so(type_: Type, deck: FakeDeck) -> None:

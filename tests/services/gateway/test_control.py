@@ -88,6 +88,7 @@ def test_events_are_read_from_the_tape(serve: Serve) -> None:
         ({"verb": "explode"}, "unknown_verb"),
         ({"verb": "doctor"}, "unknown_verb"),
         ({"verb": "add", "args": {}}, "bad_argument"),
+        ({"verb": "events", "args": {"from_seq": 2**64 - 1}}, "bad_argument"),
         ({"verb": "add", "args": {"ticker": "N V"}}, "bad_ticker"),
         ({"verb": "status", "args": {"more": 1}}, "bad_argument"),
         ({"args": {}}, "bad_frame"),

@@ -72,6 +72,7 @@ def test_delete_clears_one_or_all(browse: Browse, path: str, ticker: str) -> Non
         ("GET", "/api/analyze/NVDA?asof=2026", (400, "bad_argument")),
         ("GET", "/api/tickers/NVDA/bars?limit=9999", (400, "bad_argument")),
         ("GET", "/api/tickers/NVDA/bars?limit=few", (400, "bad_argument")),
+        ("GET", f"/api/events?from_seq={'9' * 26}", (400, "bad_argument")),
     ],
 )
 def test_wrong_requests_get_the_error_shape(

@@ -118,7 +118,15 @@ def test_a_seq_beyond_the_tape_begins_anew(browse: Browse) -> None:
 
 @pytest.mark.parametrize(
     "hello",
-    ["{", "[]", '{"from_seq": 0}', '{"from_seq": "1"}', '{"more": 1}', '{"subjects": "market"}'],
+    [
+        "{",
+        "[]",
+        '{"from_seq": 0}',
+        f'{{"from_seq": {2**63}}}',
+        '{"from_seq": "1"}',
+        '{"more": 1}',
+        '{"subjects": "market"}',
+    ],
 )
 def test_a_wrong_greeting_is_told_so_and_closed(browse: Browse, hello: str) -> None:
     with browse(FakeDeck(STATE)).websocket_connect(LIVE) as page:
