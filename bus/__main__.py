@@ -10,10 +10,14 @@ from bus.broker import Broker
 from bus.clock import SystemClock
 from bus.errors import AddressRefused, StorageFailed, TapeDamaged
 from bus.host import start, until_told
+from bus.ports import Clock
 from bus.supervisor import FATAL
 from bus.tape import TapeWriter
 from bus.transport.zeromq import ZeroMQHub, address
 from config.settings import Settings
+
+LAST_WORDS_SECONDS = 2.0
+STEP_SECONDS = 0.05
 
 log = structlog.get_logger()
 
@@ -26,11 +30,20 @@ def main() -> None:
     except (AddressRefused, StorageFailed, TapeDamaged) as error:
         log.critical("bus.refused", error=str(error))
         sys.exit(FATAL)
-    broker = Broker(tape, hub, SystemClock())
+    clock = SystemClock()
+    broker = Broker(tape, hub, clock)
     log.info("bus.ready", tape=tape.tape_id, head=tape.head)
     until_told(hub.wake, broker.step)
+    serve_out(broker, clock)
     hub.close()
     tape.close()
+
+
+def serve_out(broker: Broker, clock: Clock) -> None:
+    """All are told to end at once: take what the services still have to say, then end."""
+    deadline = clock.elapsed_seconds() + LAST_WORDS_SECONDS
+    while broker.has_clients and clock.elapsed_seconds() < deadline:
+        broker.step(STEP_SECONDS)
 
 
 def _open(settings: Settings) -> tuple[TapeWriter, ZeroMQHub]:

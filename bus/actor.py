@@ -125,9 +125,9 @@ class Actor(Generic[S]):
         return self._enter(self.answers, queries)
 
     def perform(self, *effects: type[Effect]) -> Callable[[F], F]:
-        """Register ``(effect, ports) -> command to itself | None``; runs in a thread.
+        """Register ``(effect, ports) -> command to itself | None``.
 
-        Alone may block or fail.
+        It runs in a thread, and is the only function that may block or fail.
         """
         return self._enter(self.performers, effects)
 

@@ -186,6 +186,11 @@ class Broker:
     def _send(self, identity: bytes, frame: Frame) -> bool:
         return self._hub.send(identity, encode_frame(frame))
 
+    @property
+    def has_clients(self) -> bool:
+        """Whether any service that is heard of has not said good-bye."""
+        return any(self._present(client) for client in self._clients.values())
+
     def _present(self, client: _Client) -> bool:
         return self._clock.elapsed_seconds() - client.seen_seconds <= PRESENT_SECONDS
 

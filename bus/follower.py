@@ -1,6 +1,4 @@
-"""The one way to receive.
-
-A cursor over the tape, fed by live frames where they fit and by the file where they do not.
+"""The one way to receive: a cursor, fed by live frames where they fit, and by the tape.
 
 A frame that follows the cursor is taken as it is. Anything else (a gap, an overflow, a first start,
 a head ahead of the cursor) means: read the tape from the cursor. So a live frame is only ever a

@@ -1,7 +1,4 @@
-"""Locks on the home: one deck a home, one supervisor a service.
-
-Let go by the kernel when the holder dies.
-"""
+"""Locks on the home, let go by the kernel: one deck a home, one supervisor a service."""
 
 from __future__ import annotations
 

@@ -95,10 +95,7 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Contract:
-    """Every message the deck may speak, found by stream (events) or by class name (commands.
-
-    Queries).
-    """
+    """Every message the deck may speak: events by stream, commands and queries by class name."""
 
     def __init__(
         self,

@@ -1,7 +1,4 @@
-"""The ports of the bus: what a clock, a link, a hub, a tape's reader and a saver must do.
-
-Nothing more.
-"""
+"""The ports of the bus: what a clock, a link, a hub, a tape's reader and a saver must do."""
 
 from __future__ import annotations
 

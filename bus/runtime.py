@@ -347,8 +347,8 @@ class Runtime(Generic[S]):
             self._complete(turn, self.heard)
             return
         durability = max(event.durability for event in turn.spoken.events)  # logged < synced
-        self._turn = turn
         self._client.append(turn.drafts, self.heard, durability)
+        self._turn = turn
 
     def _acknowledged(self, ack: Appended) -> None:
         turn, self._turn = self._turn, None

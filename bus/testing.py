@@ -1,9 +1,9 @@
-"""The test kit: given past events, when a message, then these events.
+"""The test kit: given past events, when a message, then these events; on plain values, no loop.
 
-On plain values, with no loop and no transport.
-
-deck = given(analyzer, ("09:30", Quote("NVDA", price=190.0))) asked = deck.ask("09:41",
-Analyze("NVDA")) deck.hear(("09:41", Quote("NVDA", price=192.5))) assert asked.reply == ...
+    deck = given(analyzer, ("09:30", Quote("NVDA", price=190.0)))
+    asked = deck.ask("09:41", Analyze("NVDA"))
+    deck.hear(("09:41", Quote("NVDA", price=192.5)))
+    assert asked.reply == ...
 
 Times are "HH:MM[:SS]" on 2026-01-05 (a Monday), an ISO-8601 instant, or microseconds UTC.
 """

@@ -1,7 +1,4 @@
-"""The threads in which effects are carried out.
-
-What they give comes back as commands to the actor itself.
-"""
+"""The threads that carry effects out; what they give comes back as commands to the actor."""
 
 from __future__ import annotations
 

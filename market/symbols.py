@@ -1,7 +1,4 @@
-"""Tickers: one canonical spelling (Yahoo's) for every spelling people type.
-
-The mark of simulated series.
-"""
+"""Tickers: one canonical spelling (Yahoo's), and the mark of simulated series."""
 
 from __future__ import annotations
 

@@ -70,10 +70,7 @@ def _ipc(path: Path) -> str:
 
 
 class ZeroMQHub:
-    """The broker's end. Binding a live ipc path succeeds silently.
-
-    So a lock must be held before.
-    """
+    """The broker's end. Binding a live ipc path succeeds silently: hold a lock before."""
 
     def __init__(self, where: Address) -> None:
         self._context = zmq.Context()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import msgspec
 
+from market.instants import iso
 from market.messages.analyzer import (
     Analysis,
     Component,
@@ -20,8 +19,6 @@ from market.messages.analyzer import (
     Signal,
 )
 from market.sessions import day_of
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CurrentAnswer(msgspec.Struct, frozen=True):
@@ -103,9 +100,9 @@ def answer(analysis: Analysis) -> AnalysisAnswer:
         stale_because=analysis.stale_because,
         current=_current(analysis.current) if analysis.current else None,
         bar_date=day_of(decision.bar_start_us) if decision else None,
-        decided_at=_iso(analysis.decided_at_us) if decision else None,
+        decided_at=iso(analysis.decided_at_us) if decision else None,
         decision_seq=analysis.decision_seq if decision else None,
-        as_of=_iso(analysis.as_of_us) if analysis.as_of_us else None,
+        as_of=iso(analysis.as_of_us) if analysis.as_of_us else None,
         seq=analysis.seq,
         **{name: getattr(decision, name, None) for name in _DECIDED},
     )
@@ -114,15 +111,11 @@ def answer(analysis: Analysis) -> AnalysisAnswer:
 def _current(current: Current) -> CurrentAnswer:
     return CurrentAnswer(
         price=current.price,
-        market_time=_iso(current.market_time_us),
-        known_at=_iso(current.known_at_us),
+        market_time=iso(current.market_time_us),
+        known_at=iso(current.known_at_us),
         age_seconds=current.age_seconds,
         to_entry=current.to_entry,
         to_stop=current.to_stop,
         to_target=current.to_target,
         still_valid=current.still_valid,
     )
-
-
-def _iso(at_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=at_us)).isoformat().replace("+00:00", "Z")

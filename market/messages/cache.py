@@ -1,7 +1,4 @@
-"""What the cache says, and what it may be told and asked.
-
-Snapshots, bars, entries, events, by seq or as of an instant.
-"""
+"""What the cache says, and what it may be told and asked, by seq or as of an instant."""
 
 from __future__ import annotations
 
@@ -21,10 +18,7 @@ Instant = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
 class CacheCleared(Event, frozen=True):
-    """What was known of the ticker (empty: of every ticker) before this counts as stale.
-
-    Nothing is forgotten on the tape.
-    """
+    """What was known of the ticker before (empty: of all) is stale; the tape forgets nothing."""
 
     stream: ClassVar[str] = "cache.cleared"
     keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
@@ -67,10 +61,7 @@ class TickerSnapshot(Message, frozen=True):
 
 
 class Snapshot(Query[TickerSnapshot], frozen=True):
-    """What is known of a ticker.
-
-    Now, or as it was known at an instant, or at least as far as a seq.
-    """
+    """What is known of a ticker: now, as of an instant, or at least as far as a seq."""
 
     service: ClassVar[str] = "cache"
     reply: ClassVar[type[TickerSnapshot]] = TickerSnapshot

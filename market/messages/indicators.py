@@ -1,4 +1,4 @@
-"""What indicators says: the readings of every timeframe after a closed bar, and the peek at a forming one."""
+"""What indicators says: the readings after a closed bar, and the peek at a forming one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """The direction by the order and slope of the averages; ``slope_atr`` is the EMA20's move over 5 bars in ATRs."""
+    """The direction by the order and slope of the averages.
+
+    ``slope_atr`` is the EMA20's move over 5 bars in ATRs.
+    """
 
     name: TrendName
     slope_atr: float | None
@@ -31,11 +34,13 @@ class Trend(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """One timeframe at one bar: every value, null where it is not defined yet, with the bars it rests on.
+    """One timeframe at one bar.
 
-    Windowed companions for scoring: ``roc20`` and ``sd20`` are the 20-bar rate of change and the standard deviation
-    of 1-bar returns (fractions), ``volume_sma20`` and ``volume_sum20`` plain, ``obv_change20`` the OBV's move over 20
-    bars, ``cmf20`` Chaikin's money flow in [-1, 1].
+    Every value, null where it is not defined yet, with the bars it rests on.
+
+    Windowed companions for scoring: ``roc20`` and ``sd20`` are the 20-bar rate of change and the
+    standard deviation of 1-bar returns (fractions), ``volume_sma20`` and ``volume_sum20`` plain,
+    ``obv_change20`` the OBV's move over 20 bars, ``cmf20`` Chaikin's money flow in [-1, 1].
     """
 
     bar_start_us: int

@@ -1,7 +1,4 @@
-"""Saves the cache: rows and position after each turn.
-
-A JSON file for each ticker that changed.
-"""
+"""Saves the cache: rows and position after each turn, a JSON file for each changed ticker."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ import structlog
 from bus.message import Fact
 from bus.ports import Clock
 from bus.subject import parse
+from market.instants import jsonable
 from services.cache.core.snapshots import PARTS
 from services.cache.shelf import Shelf
 
@@ -54,7 +52,8 @@ class ShelfSaver:
         now_us = self._clock.now_us()
         while self._unexported:
             key = self._unexported.pop()
-            self._write(key, msgspec.json.format(msgspec.json.encode(shelf.snapshot(key, now_us))))
+            snapshot = jsonable(shelf.snapshot(key, now_us))
+            self._write(key, msgspec.json.format(msgspec.json.encode(snapshot)))
 
     def _write(self, key: str, text: bytes) -> None:
         path = self._exports / f"{key}.json"

@@ -1,7 +1,4 @@
-"""The cache's state: its tables as they stand, the facts of this turn not written yet.
-
-The tape.
-"""
+"""The cache's state: its tables, this turn's unwritten facts, and the tape."""
 
 from __future__ import annotations
 

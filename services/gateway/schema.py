@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from market.instants import UNIT
 from services.gateway.failures import STATUS, Failure
 from services.gateway.parameters import Parameter, parameters
-from services.gateway.times import UNIT
 from services.gateway.verbs import Verb
 
 _REF = "#/components/schemas/{name}"

@@ -13,9 +13,9 @@ import zmq
 from bus.errors import Unavailable
 from bus.transport.zeromq import address
 from config.settings import Settings
+from market.instants import jsonable
 from services.gateway.arguments import TailWanted
 from services.gateway.render import event_line
-from services.gateway.times import jsonable
 
 HEARTBEAT = b"bus.heartbeat.-\0"
 SILENCE_SECONDS = 5.0

@@ -122,8 +122,8 @@ def yahoo_state(deck: RunningDeck) -> dict[str, Any]:
 def test_without_a_provider_spy_is_analysed_from_simulated_data_and_marked_everywhere(
     network: Any, seconds: float
 ) -> None:
+    began = datetime.now(UTC)
     with network() as environment, RunningDeck(environment, ready=False) as deck:
-        began = datetime.now(UTC)
         until(deck.answers, 30, "an answering gateway")
         spy = until(lambda: analysed(deck, "SPY"), seconds, "a simulated analysis of SPY")
         assert (datetime.now(UTC) - began).total_seconds() < seconds

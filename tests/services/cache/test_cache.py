@@ -224,6 +224,7 @@ def test_every_changed_ticker_is_exported_as_json(folder: Path) -> None:
     deck.hear(("09:31", quote("NVDA", 190.0)))
     exported = json.loads((folder / "cache" / "NVDA.json").read_text())
     assert (exported["ticker"], exported["quote"]["price"]) == ("NVDA", 190.0)
+    assert exported["quote"]["market_time"] == "2026-01-05T09:30:00Z"
 
 
 def test_a_malformed_ticker_is_refused_with_a_remedy(folder: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from bus.actor import Refused
 from bus.errors import Unavailable
 from bus.message import BusStatus, Done
+from market.instants import jsonable
 from market.messages.analyzer import Analyze
 from market.messages.cache import (
     CacheEntry,
@@ -22,7 +24,6 @@ from market.messages.cache import (
 from market.messages.fetcher import AddTicker, CollectorStatus, FetchNow, RemoveTicker, Start
 from market.symbols import BadTicker
 from services.gateway.answers import WatchlistRow
-from services.gateway.times import jsonable
 from services.gateway.verbs import verb_named
 from tests.services.gateway import samples
 from tests.services.gateway.fakes import FakeDeck, held
@@ -185,6 +186,31 @@ def test_a_cache_entry_is_found_by_its_ticker_simulated_or_not() -> None:
     assert answer(deck, "cache-entry", ticker="SPY")["ticker"] == "SPY~sim"
     with pytest.raises(Refused, match="the cache holds nothing of NVDA"):
         answer(deck, "cache-entry", ticker="NVDA")
+
+
+def test_the_cache_is_simulated_as_soon_as_one_entry_is() -> None:
+    real = CacheEntry("NVDA", False, False, 1.0, 5.0, "yahoo", {})
+    invented = CacheEntry("SPY~sim", True, False, 1.0, 5.0, "simulated", {})
+    for entries, simulated in (((real,), False), ((real, invented), True)):
+        deck = FakeDeck({CacheStatus: samples.cache(*entries)})
+        assert answer(deck, "cache")["simulated"] is simulated
+
+
+@pytest.mark.parametrize("name", ["decisions", "events"])
+@pytest.mark.parametrize(
+    ("decision", "simulated"),
+    [
+        (samples.decision(), False),
+        (samples.decision("NVDA~sim"), True),
+        (msgspec.structs.replace(samples.decision(), simulated=True), True),
+    ],
+)
+def test_a_list_of_events_is_simulated_as_soon_as_one_event_is(
+    name: str, decision: Any, simulated: bool
+) -> None:
+    records = samples.records(samples.decision("SPY"), decision)
+    deck = FakeDeck({FindEvents: SeqsFound((1, 2), 2, 0)}, records)
+    assert answer(deck, name)["simulated"] is simulated
 
 
 def test_clearing_says_what_was_cleared_and_what_is_left() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.actor import Refused
-from services.gateway.times import instant_us, iso, jsonable
+from market.instants import iso, jsonable
+from services.gateway.times import instant_us
 
 LAST_US = 253_402_300_799_999_999  # the end of the year 9999
 
