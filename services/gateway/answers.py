@@ -88,6 +88,15 @@ class LevelsAnswer(msgspec.Struct, frozen=True):
     levels: tuple[Level, ...]
 
 
+class CacheStateAnswer(msgspec.Struct, frozen=True):
+    """The cache as it is now; simulated as soon as one entry is."""
+
+    simulated: bool
+    seq: int
+    ttl_seconds: float
+    entries: tuple[CacheEntry, ...]
+
+
 class CacheAnswer(msgspec.Struct, frozen=True):
     """What the cache holds after a command."""
 
@@ -111,9 +120,10 @@ class TapeEvent(msgspec.Struct, frozen=True):
 class EventsAnswer(msgspec.Struct, frozen=True):
     """Events, oldest first; ``next_seq`` goes on from there, 0 at the end.
 
-    ``seq`` is how far the index reaches.
+    ``seq`` is how far the index reaches; ``simulated`` whether any of the events is.
     """
 
+    simulated: bool
     events: tuple[TapeEvent, ...]
     next_seq: int
     seq: int

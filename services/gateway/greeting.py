@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from bus.actor import Refused
 from bus.errors import BusError
-from market.messages.cache import CacheState
-from services.gateway.answers import CollectorAnswer
+from services.gateway.answers import CacheStateAnswer, CollectorAnswer
 from services.gateway.arguments import Arguments
 from services.gateway.deck import Deck
 from services.gateway.holding import hold
@@ -41,7 +40,7 @@ async def greet(
         say(line)
 
 
-def sentence(where: str, collector: CollectorAnswer, held: CacheState | None) -> str:
+def sentence(where: str, collector: CollectorAnswer, held: CacheStateAnswer | None) -> str:
     """The line."""
     sources = sorted({entry.source for entry in held.entries if entry.source} if held else ())
     from_whom = f"prices from {', '.join(sources)}" if sources else "no prices yet"
@@ -51,7 +50,7 @@ def sentence(where: str, collector: CollectorAnswer, held: CacheState | None) ->
     return f"Tapedeck is at {where}; it tracks {', '.join(collector.watchlist)}; {from_whom}{rests}"
 
 
-async def _state(deck: Deck) -> tuple[CollectorAnswer | None, CacheState | None]:
+async def _state(deck: Deck) -> tuple[CollectorAnswer | None, CacheStateAnswer | None]:
     try:
         collector = await hold(deck, status(Arguments()), ASK_SECONDS)
         return collector, await hold(deck, cache(Arguments()), ASK_SECONDS)

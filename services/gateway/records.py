@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ import msgspec
 from bus.codec import Codec, Record
 from bus.errors import BadMessage
 from market.messages import CONTRACT
-from services.gateway.answers import TapeEvent
+from market.symbols import is_simulated
+from services.gateway.answers import EventsAnswer, TapeEvent
 
 BRIEF_BYTES_MAX = 16 << 10
 """Above quotes, readings and decisions (4 KiB), below a history: 500 bars have some 25 KiB."""
@@ -20,6 +22,18 @@ _CODEC = Codec(CONTRACT)
 def shown(record: Record) -> TapeEvent:
     """The event with its fields by name, brought up to the contract's present version."""
     return TapeEvent(record.seq, record.at_us, record.subject, record.producer, _body(record))
+
+
+def listed(records: Sequence[Record], next_seq: int, seq: int) -> EventsAnswer:
+    """Events as a verb answers them, and whether anything in them is simulated."""
+    events = tuple(map(shown, records))
+    simulated = any(is_invented(event.subject, event.event) for event in events)
+    return EventsAnswer(simulated, events, next_seq, seq)
+
+
+def is_invented(subject: str, body: Mapping[str, Any] | None) -> bool:
+    """Whether an event is simulated: its key bears the mark, or it says so itself."""
+    return any(map(is_simulated, subject.split("."))) or bool((body or {}).get("simulated"))
 
 
 def brief(record: Record) -> TapeEvent:

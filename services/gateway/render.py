@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from services.gateway.records import is_invented
+
 Answer = Mapping[str, Any]
 
 SIMULATED = "SIMULATED DATA: invented prices, no market."
@@ -139,12 +141,12 @@ def cache(answer: Answer) -> str:
         )
         for entry in answer["entries"]
     )
-    return _table(heads, rows)
+    return "\n".join([*_marks(answer), _table(heads, rows)])
 
 
 def decisions(answer: Answer) -> str:
     """One line for each decision."""
-    heads = ("seq", "at", "ticker", "signal", "score", "reason")
+    heads = ("seq", "at", "ticker", "signal", "score", "", "reason")
     rows = (
         (
             event["seq"],
@@ -152,24 +154,26 @@ def decisions(answer: Answer) -> str:
             body["ticker"],
             body["signal"],
             _number(body.get("composite_score"), 1),
+            _invented(event),
             body.get("reason"),
         )
         for event in answer["events"]
         if (body := event["event"])
     )
-    return _table(heads, rows)
+    return "\n".join([*_marks(answer), _table(heads, rows)])
 
 
 def events(answer: Answer) -> str:
     """One line for each event."""
-    return "\n".join(map(event_line, answer["events"]))
+    return "\n".join([*_marks(answer), *map(event_line, answer["events"])])
 
 
 def event_line(event: Answer) -> str:
-    """An event on one line: its seq, time and subject, then its fields."""
+    """An event on one line: its seq, time and subject, whether it is simulated, its fields."""
     body = event["event"]
     fields = "(large)" if body is None else " ".join(f"{k}={_short(v)}" for k, v in body.items())
-    return f"{event['seq']:>8}  {_text(event['at'])}  {event['subject']}  {fields}"
+    parts = (f"{event['seq']:>8}", _text(event["at"]), event["subject"], _invented(event), fields)
+    return "  ".join(part for part in parts if part)
 
 
 def health(answer: Answer) -> str:
@@ -195,6 +199,10 @@ def _marks(answer: Answer) -> list[str]:
 
 def _words(row: Answer) -> list[str]:
     return [word.upper() for word in ("simulated", "stale") if row.get(word)]
+
+
+def _invented(event: Answer) -> str:
+    return "SIMULATED" if is_invented(event["subject"], event["event"]) else ""
 
 
 def _now(current: Answer | None) -> str:

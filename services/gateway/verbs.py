@@ -14,10 +14,11 @@ import msgspec
 
 from bus.actor import Refused
 from market.decision.answer import AnalysisAnswer
-from market.messages.cache import BarSeries, CacheEntry, CacheState, TickerSnapshot
+from market.messages.cache import BarSeries, CacheEntry, TickerSnapshot
 from services.gateway import render
 from services.gateway.answers import (
     CacheAnswer,
+    CacheStateAnswer,
     CollectorAnswer,
     EventsAnswer,
     HealthAnswer,
@@ -200,7 +201,7 @@ VERBS: Final[tuple[Verb, ...]] = (
     Verb(
         name="cache",
         help="What the cache holds, and how old it is.",
-        answer=CacheState,
+        answer=CacheStateAnswer,
         talk=cache.cache,
         routes=("/api/cache",),
         show=render.cache,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bus.message import Done
 from market.messages.cache import CacheState, CacheStatus, ClearCache
 from market.symbols import plain
-from services.gateway.answers import CacheAnswer
+from services.gateway.answers import CacheAnswer, CacheStateAnswer
 from services.gateway.arguments import Arguments, OneOrAllTickers, OneTicker
 from services.gateway.talk import Talk
 from services.gateway.talks.parts import unknown
@@ -14,7 +14,8 @@ from services.gateway.talks.parts import unknown
 def cache(arguments: Arguments) -> Talk:
     """What the cache holds."""
     state: CacheState = yield CacheStatus()
-    return state
+    simulated = any(entry.simulated for entry in state.entries)
+    return CacheStateAnswer(simulated, state.seq, state.ttl_seconds, state.entries)
 
 
 def cache_entry(arguments: OneTicker) -> Talk:

@@ -8,9 +8,8 @@ from market.decision.answer import answer
 from market.messages.analyzer import Analysis, Analyze, Decision
 from market.messages.cache import FindEvents, SeqsFound, Snapshot, TickerSnapshot
 from market.symbols import plain
-from services.gateway.answers import EventsAnswer
 from services.gateway.arguments import DecisionsWanted, TickerAsOf
-from services.gateway.records import shown
+from services.gateway.records import listed
 from services.gateway.talk import AskTime, ReadTape, Talk
 from services.gateway.talks.parts import known_or_refused, unknown
 
@@ -62,4 +61,4 @@ def decisions(arguments: DecisionsWanted) -> Talk:
     )
     records: list[Record] = yield ReadTape(found.seqs)
     chosen = [r for r in records if not key or plain(parse(r.subject).key) == plain(key)]
-    return EventsAnswer(tuple(map(shown, chosen[-arguments.limit :])), 0, found.seq)
+    return listed(chosen[-arguments.limit :], 0, found.seq)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bus.codec import Record
 from market.messages.cache import FindEvents, SeqsFound
-from services.gateway.answers import EventsAnswer
 from services.gateway.arguments import EventsWanted
-from services.gateway.records import shown
+from services.gateway.records import listed
 from services.gateway.talk import ReadTape, Talk
 
 
@@ -19,4 +18,4 @@ def events(arguments: EventsWanted) -> Talk:
         newest=arguments.from_seq == 0,
     )
     records: list[Record] = yield ReadTape(found.seqs)
-    return EventsAnswer(tuple(map(shown, records)), found.next_seq, found.seq)
+    return listed(records, found.next_seq, found.seq)

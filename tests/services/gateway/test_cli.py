@@ -17,11 +17,12 @@ from bus.actor import Refused
 from bus.message import BusStatus, Done
 from config.settings import PROJECT_ROOT
 from market.messages.analyzer import Analyze
-from market.messages.cache import CacheStatus, FindEvents, ReadBars, SeqsFound, Snapshot
+from market.messages.cache import CacheEntry, CacheStatus, FindEvents, ReadBars, SeqsFound, Snapshot
 from market.messages.fetcher import AddTicker, CollectorStatus, RemoveTicker
 from services.gateway.cli import tapedeck
 from services.gateway.control import Control
 from services.gateway.metrics import Meters
+from services.gateway.render import SIMULATED
 from services.gateway.verbs import VERBS
 from tests.services.gateway import samples
 from tests.services.gateway.fakes import FakeDeck, Replies
@@ -156,6 +157,21 @@ def test_simulated_and_stale_answers_exit_with_3_and_say_so(type_: Type, deck: F
     deck.replies[BusStatus] = samples.bus("fetcher")
     unready = type_("health")
     assert (unready.exit_code, "indicators, cache, analyzer" in unready.stdout) == (3, True)
+
+
+@pytest.mark.parametrize("words", [["cache"], ["decisions"], ["decisions", "nvda"], ["events"]])
+def test_a_list_with_anything_simulated_in_it_exits_with_3_and_marks_the_row(
+    type_: Type, deck: FakeDeck, words: list[str]
+) -> None:
+    held = CacheEntry("NVDA~sim", True, False, 12.0, 190.0, "simulated", {})
+    deck.replies[CacheStatus] = samples.cache(held)
+    deck.paper.records = samples.records(samples.decision(), samples.decision("NVDA~sim"))
+    result = type_(*words)
+    first, *rows = result.stdout.splitlines()
+    assert (result.exit_code, first) == (3, SIMULATED)
+    assert ["SIMULATED" in row for row in rows if "NVDA" in row] == (
+        [True] if words == ["cache"] else [False, True]
+    )
 
 
 def test_a_command_that_succeeds_exits_with_0_on_simulated_data_too(

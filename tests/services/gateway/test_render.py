@@ -70,6 +70,12 @@ def test_a_cycle_tells_whom_it_could_not_bring() -> None:
     assert render.collector(answer).endswith("Last cycle: 2 of 3; missing: ZZZZ (unknown_symbol)")
 
 
+def test_a_simulated_event_is_marked_even_where_its_body_is_too_large_to_show() -> None:
+    at, large = "2026-11-20T00:00:00Z", "market.bars.SPY~sim.1d"
+    line = render.event_line({"seq": 1, "at": at, "subject": large, "event": None})
+    assert line.endswith("market.bars.SPY~sim.1d  SIMULATED  (large)")
+
+
 def test_long_values_of_an_event_are_cut() -> None:
     event = {"seq": 1, "at": "2026-11-20T00:00:00Z", "subject": "a.b.-", "event": {"x": "y" * 99}}
     line = render.event_line(event)
