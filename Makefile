@@ -65,10 +65,6 @@ coverage: $(VENV)/dev ## Run the tests and report the branches that none of them
 torture: $(VENV)/dev ## Run the long tests: kills, losses and crashes for minutes
 	@$(PYTEST) -m torture --timeout 1800 $(ARGS)
 
-.PHONY: bench
-bench: $(VENV)/dev ## Measure, each peer beside us in the same run
-	@$(PY) -m bench $(ARGS)
-
 # --- keep --------------------------------------------------------------------------------------
 
 .PHONY: format
