@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.actor import Refused
@@ -36,7 +37,8 @@ LAG_RECORDS_MAX = 5_000
 OVERLAP_RECORDS = 64
 """A service may be that far behind us; a repeated event, a full last word, does no harm."""
 HEARTBEAT_SECONDS = 5.0
-HELLO_SECONDS = 1.0
+HELLO_SECONDS = 5.0
+"""A page that says nothing for so long gets everything; it may still greet, once."""
 SEND_SECONDS = 20.0
 """A page that takes nothing for so long is let go."""
 SNAPSHOT_SECONDS = 5.0
@@ -71,11 +73,19 @@ class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Live:
     """All pages of the stream, over one deck and its news."""
 
-    def __init__(self, deck: Deck, news: News, meters: Meters, pages_max: int = PAGES_MAX) -> None:
+    def __init__(
+        self,
+        deck: Deck,
+        news: News,
+        meters: Meters,
+        pages_max: int = PAGES_MAX,
+        hello_seconds: float = HELLO_SECONDS,
+    ) -> None:
         self.news = news
         self._deck = deck
         self._meters = meters
         self._pages_max = pages_max
+        self._hello_seconds = hello_seconds
         self._pages = 0
 
     async def page(self, socket: WebSocket) -> None:
@@ -98,19 +108,31 @@ class Live:
 
     async def _serve(self, socket: WebSocket) -> None:
         try:
-            hello = await _hello(socket)
+            hello = await self._greeting(socket)
+            await self._stream(socket, hello)
+            raise Refused("bad_message", "a page greets once", "open a new connection instead")
         except Refused as refused:
             await _say_and_close(socket, failure_of(refused), _POLICY_VIOLATION)
-            return
-        sending = asyncio.create_task(self._send_all(socket, hello))
-        leaving = asyncio.create_task(_until_it_leaves(socket))
+
+    async def _greeting(self, socket: WebSocket) -> Hello:
+        """What the page wants; while it does not say so it is sent everything."""
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(self._hello_seconds):
+                message = await _said(socket)
+        except TimeoutError:
+            message = await self._stream(socket, Hello())
+        return _hello(message)
+
+    async def _stream(self, socket: WebSocket, hello: Hello) -> Message:
+        """Send what the page wants until it says something, which is returned."""
+        sending = asyncio.create_task(self._send_all(socket, hello))
+        hearing = asyncio.create_task(_said(socket))
+        try:
+            await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _ended(sending)
-            said: Failure | None = await _ended(leaving)
-        if said is not None:
-            await _say_and_close(socket, said, _POLICY_VIOLATION)
+            message: Message = await _ended(hearing)
+        return message
 
     async def _send_all(self, socket: WebSocket, hello: Hello) -> None:
         cursor = (hello.from_seq or 0) - 1
@@ -200,15 +222,16 @@ def _events(records: Sequence[Record], cursor: int) -> dict[str, Any]:
     return {"type": "events", "seq": cursor, "events": [jsonable(brief(r)) for r in records]}
 
 
-async def _hello(socket: WebSocket) -> Hello:
-    """The page's first message; one that says nothing for a second wants it all."""
-    try:
-        async with asyncio.timeout(HELLO_SECONDS):
-            message = await socket.receive()
-    except TimeoutError:
-        return Hello()
+async def _said(socket: WebSocket) -> Message:
+    """The page's next message; raises `WebSocketDisconnect` when it leaves instead."""
+    message = await socket.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005))
+    return message
+
+
+def _hello(message: Message) -> Hello:
+    """The greeting in a message; raises `Refused`."""
     try:
         return msgspec.json.decode(message.get("text") or message.get("bytes") or b"", type=Hello)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -217,14 +240,6 @@ async def _hello(socket: WebSocket) -> Hello:
             f"the first message is no greeting ({error})",
             'send {}, or {"from_seq": 1, "subjects": ["market.quote."]}',
         ) from error
-
-
-async def _until_it_leaves(socket: WebSocket) -> Failure | None:
-    """A page says nothing after its greeting; whatever else comes is a failure that ends it."""
-    message = await socket.receive()
-    if message["type"] == "websocket.disconnect":
-        return None
-    return Failure("bad_message", "a page greets once", "open a new connection instead")
 
 
 async def _ended(task: asyncio.Task[Any]) -> Any:

@@ -27,6 +27,7 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
+_POLICY_VIOLATION = 1008
 
 
 class Guard:
@@ -50,7 +51,7 @@ class Guard:
             response = _refusal(failure, headers)
             await response(scope, receive, _with_headers(send))
         else:
-            await _deny(failure, scope, receive, send)
+            await _deny(failure, receive, send)
 
 
 def _refusal(failure: Failure, headers: Headers) -> Response:
@@ -62,18 +63,10 @@ def _refusal(failure: Failure, headers: Headers) -> Response:
     return response
 
 
-async def _deny(failure: Failure, scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuse a WebSocket before it is accepted, with the status and body that HTTP would get."""
-    response = failure_response(failure)
+async def _deny(failure: Failure, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is accepted: the server answers its handshake with 403."""
     await receive()
-    await send(
-        {
-            "type": "websocket.http.response.start",
-            "status": response.status_code,
-            "headers": response.raw_headers,
-        }
-    )
-    await send({"type": "websocket.http.response.body", "body": response.body})
+    await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": failure.message})
 
 
 def _with_headers(send: Send) -> Send:

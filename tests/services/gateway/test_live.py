@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from bus.codec import Record
@@ -146,6 +145,25 @@ def test_a_page_greets_once(browse: Browse) -> None:
         assert page.receive_json()["error"]["message"] == "a page greets once"
 
 
+def test_a_page_that_greets_late_is_heard_and_then_not_again(browse: Browse) -> None:
+    client = browse(FakeDeck(STATE, quotes(7)), hello_seconds=0.0)
+    with client.websocket_connect(LIVE) as page:
+        assert page.receive_json()["type"] == "snapshot"
+        page.send_json({"from_seq": 5})
+        while (frame := page.receive_json())["type"] != "events" or seqs(frame)[0] != 5:
+            continue  # what a page gets that did not greet
+        assert seqs(frame) == [5, 6, 7]
+        page.send_json({"from_seq": 5})
+        assert page.receive_json()["error"]["message"] == "a page greets once"
+
+
+def test_a_wrong_greeting_is_told_so_even_late(browse: Browse) -> None:
+    with browse(FakeDeck(STATE), hello_seconds=0.0).websocket_connect(LIVE) as page:
+        assert page.receive_json()["type"] == "snapshot"
+        page.send_text("{")
+        assert page.receive_json()["error"]["code"] == "bad_message"
+
+
 def test_more_pages_than_there_is_room_for_are_told_so(
     browse: Browse,
 ) -> None:
@@ -167,25 +185,24 @@ def test_a_page_that_left_is_forgotten(browse: Browse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "status"),
+    ("headers", "why"),
     [
-        ({"origin": "http://evil.example", "authorization": "Bearer t"}, 403),
-        ({"host": "evil.example", "authorization": "Bearer t"}, 403),
-        ({}, 401),
-        ({"authorization": "Bearer other"}, 401),
+        ({"origin": "http://evil.example", "authorization": "Bearer t"}, "may not command"),
+        ({"host": "evil.example", "authorization": "Bearer t"}, "is not a name of this deck"),
+        ({}, "asks for its token"),
+        ({"authorization": "Bearer other"}, "asks for its token"),
     ],
 )
 def test_a_stranger_is_turned_away_before_the_socket_opens(
-    browse: Browse, headers: dict[str, str], status: int
+    browse: Browse, headers: dict[str, str], why: str
 ) -> None:
     client = browse(FakeDeck(STATE), token="t")
     with (
-        pytest.raises(WebSocketDenialResponse) as denied,
+        pytest.raises(WebSocketDisconnect) as denied,
         client.websocket_connect(LIVE, headers=headers),
     ):
         pytest.fail("the socket opened")
-    assert denied.value.status_code == status
-    assert set(denied.value.json()["error"]) == {"code", "message", "remedy"}
+    assert (denied.value.code, why in denied.value.reason) == (1008, True)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 import requests
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from bus.errors import AddressRefused
 from market.messages.cache import CacheStatus
@@ -74,6 +75,29 @@ def test_http_and_the_live_stream_are_served_until_the_deck_is_gone(tmp_path: Pa
     assert not server.is_alive()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(place.split(":")[1])), timeout=1)
+
+
+def test_a_foreign_page_is_refused_without_an_error_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    deck, meters, gone = FakeDeck(), Meters(), threading.Event()
+    app = application(
+        deck, Door("127.0.0.1"), Live(deck, News(), meters), meters, "1.2.3", tmp_path
+    )
+    listener = listen("127.0.0.1", 0)
+    place = f"127.0.0.1:{listener.getsockname()[1]}"
+    server = threading.Thread(
+        target=serve, args=(app, listener, lambda: not gone.is_set()), daemon=True
+    )
+    server.start()
+    try:
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://{place}/api/live", origin=Origin("http://evil.example"))
+        assert refused.value.response.status_code == 403
+    finally:
+        gone.set()
+        server.join(timeout=10)
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == []
 
 
 def test_a_page_that_says_too_much_is_cut_off(tmp_path: Path) -> None:
