@@ -26,6 +26,7 @@ from services.gateway.http import application
 from services.gateway.live import Live
 from services.gateway.metrics import Meters
 from services.gateway.news import News
+from services.gateway.place import url
 from services.gateway.serving import listen, serve
 
 log = structlog.get_logger()
@@ -68,7 +69,7 @@ def project_version() -> str:
 
 
 def _greet(courier: Courier, settings: Settings) -> None:
-    where = f"http://{settings.gateway.host}:{settings.gateway.port}"
+    where = url(settings.gateway.host, settings.gateway.port)
     greeting = partial(greet, courier, where, lambda line: sys.stdout.write(f"{line}\n"))
     threading.Thread(target=lambda: asyncio.run(greeting()), name="greeting", daemon=True).start()
 

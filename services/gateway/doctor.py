@@ -8,17 +8,20 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 import click
 import msgspec
 
-from bus.errors import AddressRefused, BusError
+from bus.errors import AddressRefused, BusError, TapeDamaged
 from config.settings import PROJECT_ROOT, Settings
 from services.gateway.arguments import Arguments
 from services.gateway.assets import chart_library
+from services.gateway.place import url
 from services.gateway.verbs import DEGRADED, FAILED, OK
 
 PYTHON_MIN = (3, 11)
@@ -26,6 +29,10 @@ FREE_BYTES_MIN = 200 << 20
 SKEW_SECONDS_MAX = 60.0
 PROVIDER_SECONDS = 5.0
 PROVIDERS = {"finnhub": "https://finnhub.io", "yahoo": "https://query2.finance.yahoo.com"}
+
+_DAMAGE_REMEDY = (
+    "stop the deck, keep a copy of the file, and see what is sound: .venv/bin/python -m bus.verify"
+)
 
 State = Literal["ok", "weak", "bad"]
 
@@ -118,7 +125,7 @@ def port(settings: Settings) -> Iterable[Finding]:
     from services.gateway.serving import listen
 
     gateway = settings.gateway
-    where = f"http://{gateway.host}:{gateway.port}"
+    where = url(gateway.host, gateway.port)
     try:
         listen(gateway.host, gateway.port).close()
     except AddressRefused as error:
@@ -131,24 +138,21 @@ def port(settings: Settings) -> Iterable[Finding]:
 
 
 def tape(settings: Settings) -> Iterable[Finding]:
-    """Whether the tape can be read, its last record is whole, and the clock has not gone back."""
+    """Whether the tape's tail is whole, as the bus wants it, and the clock has not gone back."""
     if not settings.tape_path.exists():
         yield Finding("tape", "ok", "none yet: the first start makes it")
         return
-    from bus.tape import TapeReader
-
     try:
-        reader = TapeReader(settings.tape_path)
-        head = reader.head()
-        last = reader.read(head - 1, 1)
-        reader.close()
+        head, last_at_us = _tail_read(settings.tape_path)
+    except TapeDamaged as error:
+        yield Finding("tape", "bad", error.message, _DAMAGE_REMEDY)
     except BusError as error:
         yield Finding("tape", "bad", error.message, error.remedy)
-        return
-    yield Finding("tape", "ok", f"{head} events, the last one is whole")
-    if last and last[0].at_us > time.time_ns() // 1_000 + SKEW_SECONDS_MAX * 1e6:
-        remedy = "set the clock; until then new events bear the time of the last one"
-        yield Finding("clock", "weak", "the clock is behind the tape's last event", remedy)
+    else:
+        yield Finding("tape", "ok", f"{head} events, the last ones are whole")
+        if last_at_us > time.time_ns() // 1_000 + SKEW_SECONDS_MAX * 1e6:
+            remedy = "set the clock; until then new events bear the time of the last one"
+            yield Finding("clock", "weak", "the clock is behind the tape's last event", remedy)
 
 
 def providers(settings: Settings) -> Iterable[Finding]:
@@ -178,6 +182,22 @@ def _installed(name: str) -> bool:
         return bool(version(name))
     except PackageNotFoundError:
         return False
+
+
+def _tail_read(path: Path) -> tuple[int, int]:
+    """Read what the bus reads at its start: the head, and the time of the last event (0: none).
+
+    Raises `TapeDamaged` or `StorageFailed`.
+    """
+    from bus.tape import TAIL_CHECKED, TapeReader
+
+    with closing(TapeReader(path)) as reader:
+        head, last_at_us = reader.head(), 0
+        after = max(head - TAIL_CHECKED, 0)
+        while after < head:  # a page of large events holds fewer
+            last = reader.read(after, TAIL_CHECKED)[-1]
+            after, last_at_us = last.seq, last.at_us
+    return head, last_at_us
 
 
 def _is_a_deck(where: str) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from services.gateway.failures import Failure
+from services.gateway.place import bracketed
 
 COOKIE = "tapedeck_pass"
 
@@ -65,7 +66,7 @@ def objection(door: Door, caller: Caller) -> Failure | None:
         return Failure(
             "foreign_host",
             f"{caller.host[:80]!r} is not a name of this deck",
-            f"open http://{door.host} or http://localhost with the deck's port",
+            f"open http://{bracketed(door.host)} or http://localhost with the deck's port",
         )
     if _needs_own_origin(caller) and not _same_origin(caller):
         return Failure(

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bus.errors import AddressRefused
+from services.gateway.place import url
 
 CONNECTIONS_MAX = 256
 MESSAGE_BYTES_MAX = 64 << 10
@@ -57,10 +58,10 @@ def serve(app: ASGIApp, listener: socket.socket, alive: Callable[[], bool]) -> N
 def _refused(host: str, port: int, error: OSError) -> AddressRefused:
     if error.errno == errno.EADDRINUSE:
         return AddressRefused(
-            f"http://{host}:{port} is taken",
+            f"{url(host, port)} is taken",
             "end the program that holds it, or choose another TAPEDECK_GATEWAY__PORT",
         )
     return AddressRefused(
-        f"http://{host}:{port} cannot be served ({error.strerror})",
+        f"{url(host, port)} cannot be served ({error.strerror})",
         "choose another TAPEDECK_GATEWAY__HOST or TAPEDECK_GATEWAY__PORT",
     )

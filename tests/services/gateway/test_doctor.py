@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.server
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -103,6 +105,47 @@ def test_a_whole_tape_is_read_to_its_last_record(found: Found, write_tape: Path)
 def test_a_damaged_tape_is_bad(found: Found, write_tape: Path) -> None:
     write_tape.write_bytes(b"not a tape at all")
     assert found(doctor.tape) == [("tape", "bad")]
+
+
+def test_a_row_damaged_before_the_last_one_is_found_as_the_bus_would_find_it(
+    tmp_path: Path, write_tape: Path
+) -> None:
+    with closing(sqlite3.connect(write_tape)) as file, file:
+        file.execute(
+            "INSERT INTO event SELECT 2, subject, at_us, 1, producer, heard + 1, version,"
+            " body, crc FROM event"
+        )
+        file.execute("UPDATE event SET body = x'00' WHERE seq = 1")
+    settings = read_settings({"TAPEDECK_HOME": str(write_tape.parent)}, tmp_path)
+    (finding,) = doctor.tape(settings)
+    assert (finding.state, "seq 1 " in finding.message) == ("bad", True)
+    assert finding.remedy.endswith(".venv/bin/python -m bus.verify")
+
+
+def test_a_long_tail_is_read_to_its_end(found: Found, write_tape: Path) -> None:
+    tape = TapeWriter(write_tape)
+    mark = tape.enlist("fetcher", 0)
+    draft = Codec(CONTRACT).draft(samples.quote())
+    for turn in range(3):
+        drafts = (draft,) * 500
+        append = Append(
+            "fetcher", mark.epoch, mark.mark + turn, mark.mark + turn + 1, "logged", drafts
+        )
+        tape.append([append], SystemClock().now_us())
+    assert tape.head == 1_501
+    tape.close()
+    assert found(doctor.tape) == [("tape", "ok")]
+    with closing(sqlite3.connect(write_tape)) as file, file:
+        file.execute("UPDATE event SET body = x'00' WHERE seq = 502")
+    assert found(doctor.tape) == [("tape", "bad")]
+
+
+def test_a_printed_address_can_be_opened(tmp_path: Path) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+        port = probe.getsockname()[1]
+    environ = {"TAPEDECK_GATEWAY__HOST": "::1", "TAPEDECK_GATEWAY__PORT": str(port)}
+    (free,) = doctor.port(read_settings({"TAPEDECK_HOME": str(tmp_path), **environ}, tmp_path))
+    assert free.message == f"http://[::1]:{port} is free"
 
 
 def test_providers_out_of_reach_are_weak_and_the_key_is_told_to_nobody(found: Found) -> None:

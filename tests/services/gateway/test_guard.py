@@ -37,6 +37,12 @@ def test_other_names_are_not(host: str) -> None:
     assert code(LOCAL, host=host) == "foreign_host"
 
 
+def test_a_foreign_name_is_told_the_decks_own_as_it_is_opened() -> None:
+    failure = objection(Door("::1"), msgspec.structs.replace(CALL, host="evil.example"))
+    assert failure is not None
+    assert failure.remedy.startswith("open http://[::1] or ")
+
+
 def test_the_configured_name_is_ours() -> None:
     assert code(Door("Deck.home", "t"), host="deck.home:8321", authorization="Bearer t") == ""
 

@@ -33,6 +33,14 @@ def test_a_taken_port_is_refused_with_the_remedy() -> None:
             listen("127.0.0.1", port)
 
 
+def test_a_taken_port_of_ipv6_is_named_as_it_is_opened() -> None:
+    with listen("::1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressRefused) as refused:
+            listen("::1", port)
+    assert refused.value.message == f"http://[::1]:{port} is taken"
+
+
 def test_an_answer_does_not_wait_for_the_readers_acknowledgement() -> None:
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
