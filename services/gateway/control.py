@@ -23,6 +23,7 @@ import zmq
 
 from bus.actor import Refused
 from bus.errors import AddressRefused, BusError, Overloaded
+from market.instants import jsonable
 from market.symbols import BadTicker
 from services.gateway.arguments import read_arguments
 from services.gateway.deck import Deck
@@ -31,7 +32,6 @@ from services.gateway.guard import same
 from services.gateway.holding import late
 from services.gateway.metrics import Meters
 from services.gateway.talk import Answered, Here, Request, Talk, advance, reply_here
-from services.gateway.times import jsonable
 from services.gateway.verbs import Verb, verb_named
 
 PENDING_MAX = 64

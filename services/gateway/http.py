@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from bus.actor import Refused
 from bus.errors import BusError, MessageTooLarge
+from market.instants import jsonable
 from market.symbols import BadTicker
 from services.gateway.arguments import read_arguments
 from services.gateway.assets import chart_library
@@ -33,7 +34,6 @@ from services.gateway.middleware import Guard
 from services.gateway.page import docs_page, login_page
 from services.gateway.responses import failure_response, json_response
 from services.gateway.schema import openapi
-from services.gateway.times import jsonable
 from services.gateway.verbs import VERBS, Verb
 
 BODY_BYTES_MAX = 64 << 10

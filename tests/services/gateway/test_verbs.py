@@ -10,11 +10,11 @@ import pytest
 
 from bus.actor import Refused
 from config.settings import PROJECT_ROOT
+from market.instants import jsonable
 from services.gateway.arguments import Arguments
 from services.gateway.docs import pages
 from services.gateway.parameters import parameters
 from services.gateway.schema import in_path, openapi
-from services.gateway.times import jsonable
 from services.gateway.verbs import DEGRADED, OK, VERBS, Verb, exit_code, verb_named
 from tests.services.gateway import samples
 from tests.services.gateway.fakes import FakeDeck, held
