@@ -142,9 +142,10 @@ class Client:
                 f"{self.service} waits for {UNACKED_MAX} acknowledgements",
                 "poll before appending more",
             )
-        after = next(reversed(self._unacked), self.standing.mark)
-        if after is None:
+        if self.standing.mark is None:
             raise Overloaded(f"{self.service} is not connected yet", "poll until `welcome`")
+        # An acknowledgement may be lost and a later one not: the last turn is the highest mark.
+        after = max(self.standing.mark, next(reversed(self._unacked), -1))
         if mark <= after:
             raise ValueError(
                 f"{self.service} has already sent mark {after}, {mark} is no later one"

@@ -77,8 +77,10 @@ class Supervisor:
                 os.close(pipe)
                 if wanted or code == FATAL:
                     return code
-                if not self._may_restart():
+                if self._spent():
                     return 1
+                if signal.sigtimedwait(ENDING, self._backoff_seconds()) is not None:
+                    return 0
                 death = Death(child, code)
 
     def _fork(self, death: Death | None) -> tuple[int, int]:
@@ -95,10 +97,10 @@ class Supervisor:
         kill_at = float("inf")
         while True:
             told = signal.sigtimedwait({*ENDING, signal.SIGCHLD}, STARTER_CHECK_SECONDS)
+            asked = told is not None and told.si_signo in ENDING
             gone, status = os.waitpid(child, os.WNOHANG)
             if gone:
-                return kill_at < float("inf"), os.waitstatus_to_exitcode(status)
-            asked = told is not None and told.si_signo in ENDING
+                return asked or kill_at < float("inf"), os.waitstatus_to_exitcode(status)
             if kill_at == float("inf") and (asked or self._left_alone()):
                 kill_at = time.monotonic() + DRAIN_SECONDS_MAX
                 os.kill(child, signal.SIGTERM)
@@ -109,21 +111,23 @@ class Supervisor:
     def _left_alone(self) -> bool:
         return os.getppid() != self._parent or not is_alive(self._starter)
 
-    def _may_restart(self) -> bool:
-        """Wait the back-off; False when the budget is spent or the deck ends meanwhile."""
+    def _spent(self) -> bool:
+        """Whether it died once too often; then it says so."""
         rules, now = self._rules, time.monotonic()
         self._restarts.append(now)
         while self._restarts[0] < now - rules.window_seconds:
             self._restarts.popleft()
-        if len(self._restarts) > rules.restarts:
-            say(
-                f"{self._name} died {len(self._restarts)} times within {rules.window_seconds:g} s:"
-                f" see {rules.home}/logs/{self._name}.jsonl, mend the cause, then start again"
-            )
+        if len(self._restarts) <= rules.restarts:
             return False
-        longest = rules.backoff_seconds * 2 ** (len(self._restarts) - 1)
-        delay = min(rules.backoff_max_seconds, longest) * random.uniform(0.5, 1.0)
-        return signal.sigtimedwait(ENDING, delay) is None
+        say(
+            f"{self._name} died {len(self._restarts)} times within {rules.window_seconds:g} s:"
+            f" see {rules.home}/logs/{self._name}.jsonl, mend the cause, then start again"
+        )
+        return True
+
+    def _backoff_seconds(self) -> float:
+        longest = self._rules.backoff_seconds * float(2 ** (len(self._restarts) - 1))
+        return min(self._rules.backoff_max_seconds, longest) * random.uniform(0.5, 1.0)
 
 
 def rules_from(read: Callable[[], Rules]) -> Rules | None:

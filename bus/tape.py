@@ -1,6 +1,4 @@
-"""The tape: an append-only, durable event log in one SQLite file.
-
-With one writer and any number of readers.
+"""The tape: an append-only, durable event log; one SQLite file, one writer, any number of readers.
 
 Each turn is all or nothing, and comes with its producer's mark, so that a turn sent twice is kept
 once. The file has no index but seq; the table of heads (last seq of each subject) is what a restart
@@ -48,9 +46,9 @@ CREATE TABLE mark (
     first INTEGER NOT NULL, last INTEGER NOT NULL, at_us INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises: a name with a flipped bit may be no text any more."""
-_TABLES = {"meta", "event", "head", "mark"}
+TABLES = {"meta", "event", "head", "mark"}
 _COLUMNS = "seq, subject, at_us, prev, producer, heard, version, body"
 _INSERT = f"INSERT INTO event ({_COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"
@@ -98,7 +96,7 @@ class TapeWriter:
         self._synchronous = ""
         try:
             self._load()
-        except (*_UNREADABLE, TypeError, ValueError) as error:  # a column of another type
+        except (*UNREADABLE, TypeError, ValueError) as error:  # a column of another type
             self._db.close()
             raise TapeDamaged(f"{path} cannot be read ({error})", _REMEDY) from error
         except TapeDamaged:
@@ -128,9 +126,7 @@ class TapeWriter:
         return mark
 
     def append(self, turns: Sequence[Append], now_us: int) -> Committed:
-        """Commit all turns that may be taken as ONE transaction.
-
-        The others are answered with the reason.
+        """Commit all turns that may be taken as ONE transaction; say why the others were not.
 
         The transaction is synced when any turn in it asks for it. Raises `StorageFailed` when the
         disk refuses; then nothing was taken.
@@ -349,7 +345,7 @@ class TapeReader:
     def _number(self, sql: str, *values: int) -> int:
         try:
             row = self._db.execute(sql, values).fetchone()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", _REMEDY) from error
         if row is None:
             raise TapeDamaged(f"seq {values[0]} is not on the tape {self.path}", _REMEDY)
@@ -366,7 +362,7 @@ def _select(
     sql = f"SELECT {_COLUMNS}, crc FROM event WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
     try:
         return list(_checked(db.execute(sql, (*values, limit)), bytes_max))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise TapeDamaged(f"the tape cannot be read ({error})", _REMEDY) from error
 
 
@@ -409,7 +405,7 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         _prepare(db, path)
-    except (*_UNREADABLE, BusError) as error:
+    except (*UNREADABLE, BusError) as error:
         if db is not None:
             db.close()
         raise _unopened(path, error) from error
@@ -432,7 +428,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     """
     names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     tables = {str(row[0]) for row in names}
-    if tables and _TABLES - tables:
+    if tables and TABLES - tables:
         raise TapeDamaged(
             f"{path} is no tape: it holds other tables ({', '.join(sorted(tables))})",
             "move the file away, or set another TAPEDECK_HOME",
@@ -466,7 +462,7 @@ def _connect_for_reading(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.execute("PRAGMA query_only = ON")
         db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
-    except (*_UNREADABLE, OSError) as error:
+    except (*UNREADABLE, OSError) as error:
         remedy = (
             _REMEDY
             if path.exists()

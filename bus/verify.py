@@ -1,7 +1,8 @@
 """Reads a whole tape and says what is sound: ``python -m bus.verify [--json] [PATH]``.
 
 Exit code 0: clean; 1: damaged, with the first damaged seq and what is still sound; 2: cannot run.
-It only reads, in pages, in a process of its own; nothing is mended or deleted.
+It only reads, page by page, in a process of its own, also while the deck runs; nothing is mended or
+deleted.
 """
 
 from __future__ import annotations
@@ -13,21 +14,31 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from bus.codec import Record, checksum
+from bus.tape import FORMAT, PAGE_BYTES_MAX, TABLES, UNREADABLE, Mark
 
 CLEAN, DAMAGED, CANNOT_RUN = 0, 1, 2
 PAGE_ROWS = 2_000
 FINDINGS_MAX = 20
+GAPS_MAX = 1_000
+"""Beyond so many damaged places the chains between events are not followed any more."""
+UNREADABLE_MAX = 10_000
+"""After so many rows in a row that cannot be read nobody looks further."""
 KINDS = (int, str, int, int, str, int, int, bytes)
 """Of a row's columns; SQLite stores whatever a damaged page says."""
 
 _ROWS = """
 SELECT seq, subject, at_us, prev, producer, heard, version, body, crc FROM event
-WHERE seq > ? ORDER BY seq LIMIT ?
+WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?
 """
+
+
+class CannotRun(Exception):
+    """There is nothing here that could be verified."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -38,12 +49,29 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was read, up to where everything is sound, and what was found (20 findings at most)."""
+    """What was read, and what was found.
+
+    ``sound`` events are whole by themselves, all those up to ``sound_to`` and what links them.
+    ``found`` counts all findings, ``findings`` holds the first twenty.
+    """
 
     path: str
+    tape_id: str
+    head: int
     records: int
+    sound: int
     sound_to: int
+    found: int
     findings: tuple[Finding, ...]
+
+
+class Tables(NamedTuple):
+    """What the tape says beside its events, all of one moment."""
+
+    meta: dict[Any, Any]
+    head: int
+    heads: dict[Any, Any]
+    marks: dict[Any, Mark]
 
 
 class Inspection:
@@ -51,78 +79,130 @@ class Inspection:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.found = 0
         self.records = 0
+        self.sound = 0
         self.sound_to = 0
-        self.heads: dict[str, int] = {}
+        self._heads: dict[str, int] = {}
+        self._marks: dict[str, Mark] = {}
+        self._gaps: list[tuple[int, int]] = []
+        self._seq = 0
         self._last: Record | None = None
 
     def look(self, columns: Sequence[object], crc: object) -> None:
         """One more row, in the order of the file."""
         self.records += 1
+        seq = columns[0] if isinstance(columns[0], int) else self._seq + 1
+        if seq > self._seq + 1:
+            self._gap(self._seq + 1, seq - 1)
+            self._find(seq, f"follows seq {self._seq}: the events between are missing")
+        self._seq = seq
         if tuple(map(type, columns)) != KINDS:
-            self._found(self.records, ["holds a value of another kind than it was written with"])
-            return
-        record = Record._make(columns)
-        faults = list(self._faults(record, crc))
-        self._found(record.seq, faults)
-        if not self.findings:
+            self._gap(seq, seq)
+            self._find(seq, "holds a value of another kind than it was written with")
+        elif checksum(record := Record._make(columns)) != crc:
+            self._gap(seq, seq)
+            self._find(seq, "does not match its checksum")
+        else:
+            self._sound(record)
+
+    def skip(self, seq: int, error: Exception) -> None:
+        """A row that cannot be read."""
+        self._gap(seq, seq)
+        self._seq = seq
+        self._find(seq, f"cannot be read ({error})")
+
+    def compare(self, tables: Tables) -> None:
+        """The tables beside the events, after the last row."""
+        if tables.head > self._seq:
+            self._gap(self._seq + 1, tables.head)
+            self._find(self._seq + 1, f"is missing, and all after it up to seq {tables.head}")
+        if tables.meta.get("format") != str(FORMAT) or not tables.meta.get("tape_id"):
+            self._find(0, f"what it says of itself is not what was written ({tables.meta})")
+        for subject, seq in _differences(tables.heads, self._heads):
+            if not self._is_gap(seq):
+                self._find(0, f"the head of {subject} is not its last event")
+        for producer, mark in _differences(_spoken(tables.marks), self._marks):
+            if not (isinstance(mark, Mark) and (self._is_gap(mark.first, mark.last))):
+                self._find(0, f"the mark of {producer} is not its last turn")
+
+    def report(self, path: Path, tables: Tables) -> Report:
+        """What came of it."""
+        return Report(
+            path=str(path),
+            tape_id=str(tables.meta.get("tape_id", "")),
+            head=tables.head,
+            records=self.records,
+            sound=self.sound,
+            sound_to=self.sound_to,
+            found=self.found,
+            findings=tuple(self.findings),
+        )
+
+    def _find(self, seq: int, what: str) -> None:
+        self.found += 1
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(Finding(seq, what))
+
+    def _sound(self, record: Record) -> None:
+        self.sound += 1
+        for fault in self._faults(record):
+            self._find(record.seq, fault)
+        if not self.found:
             self.sound_to = record.seq
-        self.heads[record.subject] = record.seq
+        first = record.seq if self._begins_turn(record) else self._marks[record.producer].first
+        self._marks[record.producer] = Mark(0, record.heard, first, record.seq, record.at_us)
+        self._heads[record.subject] = record.seq
         self._last = record
 
-    def compare(self, heads: dict[str, object], marks: dict[str, object]) -> None:
-        """The tables beside the events, after the last row."""
-        wrong = {subject for subject, seq in heads.items() if self.heads.get(subject) != seq}
-        wrong |= set(self.heads) - set(heads)
-        self._found(
-            0,
-            [f"the head of {subject} is not its last event" for subject in sorted(map(str, wrong))],
-        )
-        end = self._last.seq if self._last else 0
-        beyond = sorted(str(n) for n, last in marks.items() if type(last) is not int or last > end)
-        self._found(0, [f"the last turn of {name} is not on the tape" for name in beyond])
-
-    def broke_off(self, error: Exception) -> None:
-        """The file could not be read on."""
-        after = self._last.seq if self._last else 0
-        self._found(after + 1, [f"cannot be read ({error})"])
-
-    def report(self, path: Path) -> Report:
-        """What came of it."""
-        found = tuple(self.findings[:FINDINGS_MAX])
-        return Report(str(path), self.records, self.sound_to, found)
-
-    def _found(self, seq: int, faults: Iterable[str]) -> None:
-        self.findings.extend(Finding(seq, fault) for fault in faults)
-
-    def _faults(self, record: Record, crc: object) -> Iterator[str]:
-        if checksum(record) != crc:
-            yield "does not match its checksum"
-        if self._last and record.seq != self._last.seq + 1:
-            yield f"follows seq {self._last.seq}: the events between are missing"
+    def _faults(self, record: Record) -> Iterator[str]:
         if self._last and record.at_us < self._last.at_us:
             yield "was recorded before the event in front of it"
-        known = self.heads.get(record.subject)
-        if known is not None and record.prev != known:
+        known = self._heads.get(record.subject, 0)
+        if record.prev != known and not self._is_gap(record.prev):
             yield f"names {record.prev} as the last of its subject, which is {known}"
+        mark = self._marks.get(record.producer, Mark())
+        if self._begins_turn(record) and record.heard <= mark.mark and not self._gaps:
+            yield f"is of a turn that {record.producer} had said before"
+
+    def _begins_turn(self, record: Record) -> bool:
+        """The events of one turn follow one another and have the same mark."""
+        last = self._last
+        return last is None or (record.producer, record.heard) != (last.producer, last.heard)
+
+    def _gap(self, first: int, last: int) -> None:
+        if self._gaps and self._gaps[-1][1] == first - 1:
+            self._gaps[-1] = (self._gaps[-1][0], last)
+        elif len(self._gaps) < GAPS_MAX:
+            self._gaps.append((first, last))
+
+    def _is_gap(self, *seqs: object) -> bool:
+        """Whether what lies there is damaged, so that what points to it cannot be judged."""
+        many = len(self._gaps) >= GAPS_MAX
+        return many or any(
+            first <= seq <= last
+            for first, last in self._gaps
+            for seq in seqs
+            if isinstance(seq, int)
+        )
 
 
 def inspect(path: Path) -> Report:
-    """Read the whole tape; raises `sqlite3.Error` or `OSError` when it cannot be opened at all."""
+    """Read the whole tape; raises `CannotRun`."""
+    if not path.is_file() or not path.stat().st_size:
+        raise CannotRun(f"{path} is no tape: name one, or set TAPEDECK_HOME")
     inspection = Inspection()
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        try:
-            db.execute("SELECT 1 FROM event LIMIT 1")
-            for *columns, crc in _rows(db):
-                inspection.look(columns, crc)
-            heads = dict(db.execute("SELECT subject, seq FROM head"))
-            marks = dict(db.execute("SELECT producer, last FROM mark"))
-            inspection.compare(heads, marks)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and not inspection.records:
-                raise
-            inspection.broke_off(error)
-    return inspection.report(path)
+    tables = Tables({}, 0, {}, {})
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            tables = _tables(db, path)
+            _look_at_all(db, tables.head, inspection)
+            inspection.compare(tables)
+    except UNREADABLE as error:
+        if isinstance(error, sqlite3.OperationalError) and "unable to open" in str(error):
+            raise CannotRun(f"{path} cannot be opened ({error}): check who may read it") from error
+        inspection.skip(inspection.records + 1, error)
+    return inspection.report(path, tables)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,38 +211,94 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("path", nargs="?", type=Path, help="the tape; default: that of the home")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     chosen = parser.parse_args(arguments)
-    path = chosen.path or _configured()
     try:
-        report = inspect(path)
-    except (sqlite3.Error, OSError) as error:
-        sys.stderr.write(f"{path} cannot be read ({error}): name a tape, or set TAPEDECK_HOME\n")
+        report = inspect(chosen.path or _configured())
+    except CannotRun as error:
+        sys.stderr.write(f"tapedeck: {error}\n")
         return CANNOT_RUN
     text = msgspec.json.encode(report).decode() if chosen.json else _in_words(report)
     sys.stdout.write(text + "\n")
-    return DAMAGED if report.findings else CLEAN
+    return DAMAGED if report.found else CLEAN
 
 
-def _rows(db: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
-    after = -1
-    while page := db.execute(_ROWS, (after, PAGE_ROWS)).fetchall():
-        yield from page
-        after = page[-1][0]
+def _tables(db: sqlite3.Connection, path: Path) -> Tables:
+    """One short transaction: a deck may be writing."""
+    db.execute("BEGIN")
+    names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not names & TABLES:
+        raise CannotRun(f"{path} is no tape: it is a database of another program")
+    meta = dict(db.execute("SELECT name, value FROM meta"))
+    if (found := str(meta.get("format"))).isdecimal() and int(found) > FORMAT:
+        raise CannotRun(f"{path} has format {found}, which a newer Tapedeck wrote and can verify")
+    heads = dict(db.execute("SELECT subject, seq FROM head"))
+    rows = db.execute("SELECT producer, epoch, mark, first, last, at_us FROM mark")
+    marks = {row[0]: Mark(*row[1:]) for row in rows}
+    [(last,)] = db.execute("SELECT MAX(seq) FROM event")
+    db.execute("COMMIT")
+    told = [seq for seq in (last, *heads.values()) if isinstance(seq, int)]
+    return Tables(meta, max(told, default=0), heads, marks)
+
+
+def _look_at_all(db: sqlite3.Connection, head: int, inspection: Inspection) -> None:
+    after, unreadable = 0, 0
+    while after < head and unreadable < UNREADABLE_MAX:
+        before = after
+        try:
+            for columns, crc in _page(db, after, head):
+                inspection.look(columns, crc)
+                after = columns[0]
+        except UNREADABLE as error:
+            after += 1
+            unreadable += 1
+            inspection.skip(after, error)
+        else:
+            unreadable = 0
+            if after == before:
+                return
+
+
+def _page(db: sqlite3.Connection, after: int, head: int) -> Iterator[tuple[Any, object]]:
+    """Rows of some megabytes at most; while a cursor is open the writer's log can only grow."""
+    with closing(db.execute(_ROWS, (after, head, PAGE_ROWS))) as rows:
+        size = 0
+        for *columns, crc in rows:
+            yield columns, crc
+            size += len(columns[-1]) if isinstance(columns[-1], bytes) else 0
+            if size > PAGE_BYTES_MAX:
+                return
+
+
+def _differences(told: dict[Any, Any], seen: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    keys = sorted({*told, *seen}, key=str)
+    same = {key for key in told if key in seen and told[key] == seen[key]}
+    return [(key, told.get(key, seen.get(key))) for key in keys if key not in same]
+
+
+def _spoken(marks: dict[Any, Mark]) -> dict[Any, Mark]:
+    """Of those who ever said something; an epoch is nobody's event."""
+    return {name: mark._replace(epoch=0) for name, mark in marks.items() if mark.mark != -1}
 
 
 def _in_words(report: Report) -> str:
-    if not report.findings:
+    if not report.found:
         return f"{report.path}: {report.records} events, all sound"
     lines = [
-        f"{report.path}: DAMAGED; sound up to seq {report.sound_to} of {report.records} events"
+        f"{report.path}: DAMAGED; everything is sound up to seq {report.sound_to},"
+        f" and {report.sound} of {report.head} events are whole by themselves"
     ]
-    lines += [f"  seq {f.seq or '-'}: {f.what}" for f in report.findings]
+    lines += [f"  seq {finding.seq or '-'}: {finding.what}" for finding in report.findings]
+    if report.found > len(report.findings):
+        lines.append(f"  and {report.found - len(report.findings)} more")
     return "\n".join([*lines, "Keep a copy of the file as it is; nothing was changed."])
 
 
 def _configured() -> Path:
-    from config.settings import read_settings
+    from config.settings import SettingsError, read_settings
 
-    return read_settings(os.environ).tape_path
+    try:
+        return read_settings(os.environ).tape_path
+    except SettingsError as error:
+        raise CannotRun(str(error)) from error
 
 
 if __name__ == "__main__":

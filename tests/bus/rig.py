@@ -196,6 +196,10 @@ class Line:
         self.carried += out
         return out
 
+    def break_off(self) -> None:
+        """The connection is gone, and what was late with it."""
+        self._late = []
+
 
 class Faulty:
     """A link whose three directions are lines; a test puts other lines in their place at will."""
@@ -397,7 +401,10 @@ class Rig:
         return broker
 
     def crash(self) -> None:
-        """The bus's process is gone, with everything it had not written."""
+        """The bus's process is gone, with everything it had not written or was under way."""
+        for party in self.parties:
+            for line in (party.link.up, party.link.down, party.link.tape):
+                line.break_off()
         if self.broker is not None and self._hub is not None and self.writer is not None:
             self._hub.close()
             self.writer.close()
@@ -456,9 +463,11 @@ class Rig:
         until(condition, self.step)
 
     def pass_time(self, condition: Callable[[], object], stride_seconds: float = 0.25) -> None:
-        """Let time pass, stride by stride, until the condition holds."""
+        """Let time pass, stride by stride, until the condition holds; ten minutes are too long."""
+        end = self.clock.elapsed_seconds() + 600.0
 
         def stride() -> None:
+            assert self.clock.elapsed_seconds() < end, "what was waited for did not happen"
             self.clock.advance(stride_seconds)
             self.step()
 

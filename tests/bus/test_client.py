@@ -73,6 +73,19 @@ def test_a_turn_after_a_refused_one_that_was_alone_is_kept(rig: Rig) -> None:
     assert numbers(rig) == [1]
 
 
+def test_a_turn_follows_the_last_one_though_only_an_earlier_one_is_not_acknowledged(
+    rig: Rig,
+) -> None:
+    producer = rig.welcome("p")
+    producer.link.down = Line(["drop"])
+    send_window(producer, 2)
+    rig.until(lambda: [ack.mark for ack in producer.acks] == [1])
+    producer.append(Counted("A", 2), mark=2)
+    rig.pass_time(lambda: producer.client.in_flight == 0)
+
+    assert numbers(rig) == [0, 1, 2]
+
+
 def test_a_mark_comes_once_because_a_second_turn_under_it_would_count_as_a_repetition(
     rig: Rig,
 ) -> None:

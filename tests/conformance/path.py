@@ -438,9 +438,9 @@ class PathConformance:
         producer.append(*[Counted("A", number) for number in range(3)], mark=0)
         if after == "the append":
             post.link.down = Line(then="drop")
-        rig.until(lambda: len(rig.tape()) == 6)
-        if after != "the append":
-            rig.until(lambda: post.client.in_flight == 0)
+            rig.until(lambda: len(rig.tape()) > 3)
+        if after == "the acknowledgement":
+            rig.until(lambda: len(rig.tape()) == 6 and post.client.in_flight == 0)
         if after == "the echo":
             rig.until(lambda: len(post.runtime.state.doubled) == 3)
         rig.kill(post)
