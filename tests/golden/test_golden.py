@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from bus.verify import main as verify
 
 from bus.codec import Codec
 from bus.message import Event, Fact
 from bus.tape import TapeReader
+from bus.verify import main as verify
 from market.messages import CONTRACT
 from market.messages.analyzer import Decision
 from tests.golden.record import PATH

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from bus.verify import main as verify
 
 from bus.actor import Actor
 from bus.codec import Codec, Record
 from bus.message import Fact
+from bus.verify import main as verify
 from config.settings import read_settings
 from market.messages import CONTRACT
 from market.messages.fetcher import Quote
