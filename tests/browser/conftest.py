@@ -41,9 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; on a user's machine tests are skipped where there is none."""
+    """Chromium without a window; on a user's machine tests are skipped where there is none.
+
+    It ends with this folder: playwright keeps an event loop running in the thread of the tests, and
+    no other test could run one of its own.
+    """
     executable = next((path for name in NAMES if (path := shutil.which(name))), None)
     if executable is None:
         reason = "no Chromium is installed (Debian: apt-get install chromium)"
