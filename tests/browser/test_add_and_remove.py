@@ -33,6 +33,7 @@ def test_a_ticker_typed_and_entered_appears_and_its_data_arrives(
     deck.bring("AAPL")
 
     expect(row(page, "AAPL")).to_have_attribute("data-known", "true")
+    expect(page.locator("[data-view=ticker]")).to_have_attribute("data-loaded", "true")
     expect(cell(page, "AAPL", "signal")).to_have_attribute("data-value", deck.told.signal("AAPL"))
     expect(page.locator("[data-card=decision]")).to_have_attribute(
         "data-signal", deck.told.signal("AAPL")

@@ -75,10 +75,11 @@ def test_another_tape_at_the_same_address_begins_anew(
 
     other = PageDeck(NOW_US)
     other.open()
+    other.say(msgspec.structs.replace(evidence.quote("SPY", NOW_US), price=50.25))
     with served(other, port):
         expect(row(page, "NVDA")).to_have_count(0)
         expect(field(page, "seq")).to_have_attribute("data-value", str(other.head))
-        expect(row(page, "SPY")).to_be_visible()
+        expect(cell(page, "SPY", "price")).to_have_text("50.25")
 
 
 def test_a_missing_service_is_named_and_the_rest_goes_on(

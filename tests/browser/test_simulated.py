@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -63,8 +64,8 @@ def test_marks_go_when_real_prices_arrive(
 
 def test_a_simulated_price_never_comes_into_a_real_row(page: Page, deck: PageDeck) -> None:
     before = cell(page, "SPY", "price").inner_text()
-    deck.say(*evidence.told("SPY~sim", NOW_US + 60_000_000, deck.head + 1))
+    deck.say(msgspec.structs.replace(evidence.quote("SPY~sim", NOW_US), price=1.0))
 
     expect(field(page, "seq")).to_have_attribute("data-value", str(deck.head))
-    expect(row(page, "SPY")).to_have_attribute("data-simulated", "false")
-    expect(cell(page, "SPY", "price")).to_have_text(before)
+    marked = row(page, "SPY").get_attribute("data-simulated")
+    assert (cell(page, "SPY", "price").inner_text(), marked) == (before, "false")

@@ -113,6 +113,7 @@ def test_a_new_decision_replaces_the_card(nvda: Page, deck: PageDeck) -> None:
 
     expect(field(nvda, "reason")).to_have_text("BUY: for the test")
     expect(nvda.locator("[data-card=decision]")).to_have_attribute("data-seq", str(seq))
+    expect(nvda.locator("[data-card=decision]")).to_have_attribute("data-source", "cache")
 
 
 def test_the_price_moves_on_the_way_from_stop_to_target(nvda: Page, deck: PageDeck) -> None:

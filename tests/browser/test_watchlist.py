@@ -11,6 +11,14 @@ from tests.browser.conftest import NOW_US, OpenPage
 from tests.browser.deck import PageDeck
 from tests.browser.reading import cell, field, get, row, tickers, value
 
+HOUR_US = 3_600_000_000
+
+STALE_AT = """async (seconds) => {
+    const { isStale } = await import('/static/model/rows.js');
+    const row = { stale: false, knownAt: 0 };
+    return seconds.map((at) => isStale(row, { ttlSeconds: 300 }, at * 1000));
+}"""
+
 FIELDS = {
     "price": "price",
     "change": "change_percent",
@@ -71,11 +79,16 @@ def test_the_age_ticks_and_what_is_too_old_is_marked(page: Page, deck: PageDeck)
     expect(page.locator("[data-light=data]")).to_have_attribute("data-state", "aged")
 
 
+def test_a_price_grows_old_without_a_word_of_the_deck(page: Page) -> None:
+    assert page.evaluate(STALE_AT, [0, 300, 301]) == [False, False, True]
+
+
 def test_after_the_close_nothing_newer_can_be_had_so_nothing_is_old(
     page: Page, deck: PageDeck
 ) -> None:
-    deck.now_us += 6 * 3_600_000_000
+    deck.now_us += 6 * HOUR_US
     deck.say(*(evidence.quote(ticker, deck.now_us) for ticker in deck.told.watchlist))
+    deck.now_us += HOUR_US // 2
     page.clock.fast_forward("06:30:00")
 
     expect(field(page, "market")).to_contain_text("Market closed, opens Fri 20 Nov 09:30 ET")

@@ -1,20 +1,20 @@
 // The Command Center: puts the parts together, and draws the state when it changes or time passes.
 
 import { createActions } from "./view/actions.js";
-import { createAdd } from "./view/add.js";
-import { createBanners } from "./view/banners.js";
-import { createCollector } from "./view/collector.js";
+import { AddField } from "./view/add.js";
+import { Banners } from "./view/banners.js";
+import { Collector } from "./view/collector.js";
 import { Conversation } from "./deck/conversation.js";
 import { mark } from "./view/dom.js";
 import { arrow, percent, price } from "./model/format.js";
-import { createHeader } from "./view/header.js";
+import { Header } from "./view/header.js";
 import { listenToKeys } from "./view/keys.js";
 import { readRoute, writeRoute } from "./model/route.js";
 import { initial } from "./model/state.js";
 import { createStore } from "./deck/store.js";
-import { createTape } from "./view/tape.js";
-import { createTicker } from "./view/ticker.js";
-import { createWatchlist } from "./view/watchlist.js";
+import { Tape } from "./view/tape.js";
+import { Ticker } from "./view/ticker.js";
+import { Watchlist } from "./view/watchlist.js";
 
 const TICK_MS = 1_000; // ages and countdowns
 const WIDE = matchMedia("(min-width: 900px)"); // as in style/layout.css
@@ -50,11 +50,11 @@ function look() {
   store.redraw();
 }
 
-// --- the parts -------------------------------------------------------------------------------------
+// --- the parts -----------------------------------------------------------------------------------
 
-const ticker = createTicker(at("ticker"), { actions, onTimeframe: setTimeframe, onBack: back });
-const watchlist = createWatchlist(at("watchlist"), { actions, onSort: sort, onOpen: open });
-const field = createAdd(at("add"), {
+const ticker = new Ticker(at("ticker"), { actions, onTimeframe: setTimeframe, onBack: back });
+const watchlist = new Watchlist(at("watchlist"), { actions, onSort: sort, onOpen: open });
+const field = new AddField(at("add"), {
   actions,
   onOpen: open,
   isTracked: (name) => store.state.rows?.has(name) ?? false,
@@ -64,18 +64,18 @@ const field = createAdd(at("add"), {
   },
 });
 const views = [
-  createHeader(at("header"), { themed: () => ticker.recolour() }),
-  createBanners(document.body),
-  createCollector(at("collector"), actions),
-  createTape(at("tape")),
+  new Header(at("header"), () => ticker.recolour()),
+  new Banners(document.body),
+  new Collector(at("collector"), actions),
+  new Tape(at("tape")),
+  ticker,
 ];
 
 function draw(state) {
   const now = Date.now();
   if (WIDE.matches && state.rows?.size && !state.detail.ticker) look();
-  for (const show of views) show(state, now);
+  for (const view of views) view.show(state, now);
   watchlist.show(state, readRoute(), wanted, now);
-  ticker.show(state, now);
   mark(document.documentElement, "data-link", state.link.phase);
   mark(document.documentElement, "data-ready", state.settled && state.rows !== null);
   document.title = titleOf(state);
@@ -84,11 +84,17 @@ function draw(state) {
 function titleOf(state) {
   const row = state.rows?.get(state.detail.ticker);
   if (!row || row.price === null) return "Tapedeck";
-  const change = row.changePercent === null ? "" : ` ${arrow(row.changePercent)}${percent(row.changePercent)}`;
+  const change =
+    row.changePercent === null ? "" : ` ${arrow(row.changePercent)}${percent(row.changePercent)}`;
   return `${row.simulated ? "SIM " : ""}${row.ticker} ${price(row.price)}${change} · Tapedeck`;
 }
 
-listenToKeys({ order: watchlist.order, link: watchlist.link, onOpen: open, focusField: field.focus });
+listenToKeys({
+  order: () => watchlist.order(),
+  link: (ticker) => watchlist.link(ticker),
+  onOpen: open,
+  focusField: () => field.focus(),
+});
 addEventListener("hashchange", look);
 WIDE.addEventListener("change", look);
 setInterval(store.redraw, TICK_MS);

@@ -2,7 +2,8 @@
 
 import { wanted, withEvent } from "../model/detail.js";
 import { streamOf } from "../model/events.js";
-import { contradicts, withEvents, withLink, withSettled, withSnapshot } from "../model/state.js";
+import { contradicts, withEvents } from "../model/folds.js";
+import { withLink, withSettled, withSnapshot } from "../model/state.js";
 import { Live } from "./live.js";
 import { Overview } from "./overview.js";
 import { Selection } from "./selection.js";
@@ -32,14 +33,19 @@ export class Conversation {
     this.every(ROWS_MS, () => this.overview.soon.watchlist());
     this.every(BUDGET_MS, () => {
       const { collector } = this.store.state;
-      if (collector === null || collector.budgets.some(({ used }) => used > 0)) this.overview.soon.collector();
+      if (collector === null || collector.budgets.some(({ used }) => used > 0))
+        this.overview.soon.collector();
     });
   }
 
   async askAll() {
     const { overview, selection } = this;
     await overview.now.services();
-    await Promise.all([overview.now.watchlist(), overview.now.collector(), overview.now.sessions()]);
+    await Promise.all([
+      overview.now.watchlist(),
+      overview.now.collector(),
+      overview.now.sessions(),
+    ]);
     this.store.update(withSettled);
     selection.wants.all();
   }

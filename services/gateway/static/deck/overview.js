@@ -1,7 +1,12 @@
-// What is asked for about the deck as a whole: its services, the collector, the watchlist, the sessions.
+// What is asked about the deck as a whole: its services, the collector, the watchlist, sessions.
 
 import {
-  withCollector, withDecisions, withFigures, withSessions, withTrouble, withWatchlist,
+  withCollector,
+  withDecisions,
+  withFigures,
+  withSessions,
+  withTrouble,
+  withWatchlist,
 } from "../model/state.js";
 import { api } from "./api.js";
 import { isReady } from "./figures.js";
@@ -24,7 +29,7 @@ export class Overview {
     );
   }
 
-  // Who is not known to be there is not asked: each answer of 503 is an error in a browser's console.
+  // Who is not known to be there is not asked: a browser logs each answer of 503 as an error.
   ready(service) {
     const { figures } = this.store.state;
     return figures !== null && isReady(figures, service);
@@ -45,7 +50,7 @@ export class Overview {
   }
 
   async askCollector() {
-    if (this.ready("fetcher")) this.store.update(withCollector, await api.status(), Date.now());
+    if (this.ready("fetcher")) this.store.update(withCollector, await api.status());
   }
 
   // Where the collector does not answer, the rows are what the cache told with its snapshot.

@@ -1,7 +1,7 @@
-// What is asked for about the selected ticker: its snapshot, its bars, what the analyzer says of it.
+// What is asked about the selected ticker: its snapshot, its bars, what the analyzer says of it.
 
 import * as details from "../model/detail.js";
-import { isKnown } from "../model/state.js";
+import { isKnown } from "../model/rows.js";
 import { api } from "./api.js";
 import { APART_MS, spaced } from "./spaced.js";
 

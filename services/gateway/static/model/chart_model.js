@@ -26,7 +26,9 @@ export function chartModel(series, reading, levels) {
     timeframe: series.timeframe,
     simulated: series.simulated,
     bars,
-    averages: Object.fromEntries(AVERAGES.map(({ name, period }) => [name, average(closes, period)])),
+    averages: Object.fromEntries(
+      AVERAGES.map(({ name, period }) => [name, average(closes, period)]),
+    ),
     lines: [...turns(reading), ...plan(levels)],
   };
 }
@@ -45,7 +47,9 @@ export function average(closes, period) {
 
 function turns(reading) {
   return (reading?.levels ?? []).map(({ kind, price, touches }) => ({
-    kind, price, title: `${kind}, touched ${touches} ${touches === 1 ? "time" : "times"}`,
+    kind,
+    price,
+    title: `${kind}, touched ${touches} ${touches === 1 ? "time" : "times"}`,
   }));
 }
 

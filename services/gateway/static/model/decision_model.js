@@ -3,8 +3,18 @@
 import { instant, isSimulated, plain } from "./format.js";
 
 const PARTS = [
-  "signal", "reason", "composite_score", "component_scores", "weights_used", "missing", "rules",
-  "levels", "position_sizing", "probability", "evidence", "bars_used",
+  "signal",
+  "reason",
+  "composite_score",
+  "component_scores",
+  "weights_used",
+  "missing",
+  "rules",
+  "levels",
+  "position_sizing",
+  "probability",
+  "evidence",
+  "bars_used",
 ];
 
 const parts = (told) => Object.fromEntries(PARTS.map((name) => [name, told[name] ?? null]));
@@ -66,8 +76,8 @@ export function sums(levels, sizing) {
   return {
     risk,
     reward,
-    riskCosts: sizing.risk_dollars - shares * risk,
-    rewardCosts: shares * reward - sizing.potential_profit,
+    riskCosts: Math.max(0, sizing.risk_dollars - shares * risk),
+    rewardCosts: Math.max(0, shares * reward - sizing.potential_profit),
   };
 }
 
@@ -76,7 +86,8 @@ export function sums(levels, sizing) {
 // add up to the composite.
 export function points(rules, weights) {
   const votes = {};
-  for (const rule of rules) if (rule.vote !== null) votes[rule.component] = (votes[rule.component] ?? 0) + 1;
+  for (const rule of rules)
+    if (rule.vote !== null) votes[rule.component] = (votes[rule.component] ?? 0) + 1;
   return rules.map((rule) => {
     const weight = weights?.[rule.component] ?? 0;
     const value = rule.vote === null ? null : (50 * weight * rule.vote) / votes[rule.component];
@@ -84,21 +95,22 @@ export function points(rules, weights) {
   });
 }
 
-// The rules in the groups of the question WHY: what speaks for the signal, what against it, and what
-// had nothing to say; strongest first. HOLD takes no side: there it is buying against selling.
+// The rules in the groups of the question WHY: what speaks for the signal, what against it, and
+// what had nothing to say; strongest first. HOLD takes no side: there it is buying against selling.
 export function groups(decision) {
   const votes = points(decision.rules ?? [], decision.weights_used);
   const up = votes.filter((rule) => rule.points > 0).sort((a, b) => b.points - a.points);
   const down = votes.filter((rule) => rule.points < 0).sort((a, b) => a.points - b.points);
   const silent = votes.filter((rule) => !rule.points);
   const [pro, contra] = decision.signal === "SELL" ? [down, up] : [up, down];
-  const titles = decision.signal === "HOLD"
-    ? ["For buying", "For selling"]
-    : [`Why ${decision.signal}`, `Why not ${decision.signal}`];
+  const titles =
+    decision.signal === "HOLD"
+      ? ["For buying", "For selling"]
+      : [`Why ${decision.signal}`, `Why not ${decision.signal}`];
   return [
     { name: "why", title: titles[0], rules: pro },
     { name: "why-not", title: titles[1], rules: contra },
-    { name: "silent", title: "No vote", rules: silent },
+    { name: "silent", title: "Without effect", rules: silent },
   ];
 }
 

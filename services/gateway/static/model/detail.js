@@ -7,13 +7,24 @@ import { keyOf, streamOf } from "./events.js";
 // `decision` is as decision_model.js makes it, `series` the served bars in columns, `asking` says
 // that the analyzer is being asked. `seqs` tells which event each part came with.
 export const nothing = (ticker, timeframe) => ({
-  ticker, timeframe, simulated: false, seqs: {}, quote: null, indicators: null, forming: null,
-  decision: null, series: null, asking: false, failure: null, loaded: false,
+  ticker,
+  timeframe,
+  simulated: false,
+  seqs: {},
+  quote: null,
+  indicators: null,
+  forming: null,
+  decision: null,
+  series: null,
+  asking: false,
+  failure: null,
+  loaded: false,
 });
 
 // An answer may be older than what events told meanwhile: each part is taken by its seq.
 export function withSnapshot(detail, told) {
-  const before = detail.simulated === told.simulated ? detail : nothing(detail.ticker, detail.timeframe);
+  const before =
+    detail.simulated === told.simulated ? detail : nothing(detail.ticker, detail.timeframe);
   let next = { ...before, loaded: true, failure: null, simulated: told.simulated };
   for (const [name, at] of Object.entries(told.known)) {
     next = withPart(next, name, PARTS[name](told[name], at), at.seq);
@@ -46,13 +57,17 @@ export function withAnalysis(detail, answer) {
 }
 
 export const withAsking = (detail) => ({ ...detail, asking: true });
-export const withFailure = (detail, failure) => ({ ...detail, asking: false, loaded: true, failure });
+export const withFailure = (detail, failure) => ({
+  ...detail,
+  asking: false,
+  loaded: true,
+  failure,
+});
 export const withTimeframe = (detail, timeframe) => ({ ...detail, timeframe, series: null });
 
 // Whether bars of the timeframe can be asked for.
-export const hasBars = (detail) => Boolean(
-  detail.indicators?.[detail.timeframe] ?? detail.forming?.[detail.timeframe],
-);
+export const hasBars = (detail) =>
+  Boolean(detail.indicators?.[detail.timeframe] ?? detail.forming?.[detail.timeframe]);
 
 const STREAMS = {
   "market.quote": "quote",
@@ -84,14 +99,15 @@ const isOf = (detail, event) => {
 // Events tell prices as they were traded, the API in today's shares: after a split they differ.
 const splits = (chunk) => (chunk.splits ?? []).some((ratio) => ratio !== 1);
 
-// What must be asked for because of an event: "all" when the first readings of a ticker are there or
-// real prices replace simulated ones, "bars" that are too large for the live stream or were split,
-// and the "analysis" of a new decision. Asked before readings are there, the deck would refuse.
+// What must be asked because of an event: "all" when the first readings of a ticker are there, or
+// when real prices replace simulated ones; "bars" that are too large for the live stream, or split;
+// the "analysis" of a new decision. Asked before readings are there, the deck would refuse.
 export function wanted(detail, event) {
   if (plain(keyOf(event)) !== detail.ticker) return null;
   const stream = streamOf(event);
   const other = isSimulated(keyOf(event)) !== detail.simulated;
-  if (stream === "indicators.computed" && (!detail.loaded || (other && detail.simulated))) return "all";
+  if (stream === "indicators.computed" && (!detail.loaded || (other && detail.simulated)))
+    return "all";
   if (other) return null;
   if (stream === "market.bars" && (event.event === null || splits(event.event))) return "bars";
   if (stream === "indicators.computed" && detail.series === null) return "bars";
@@ -104,7 +120,12 @@ const COLUMNS = ["start", "open", "high", "low", "close", "volume"];
 export function merged(series, chunk, seq) {
   const bars = new Map();
   for (const told of [series, chunk]) {
-    told.start.forEach((start, i) => bars.set(start, COLUMNS.map((name) => told[name][i])));
+    told.start.forEach((start, i) =>
+      bars.set(
+        start,
+        COLUMNS.map((name) => told[name][i]),
+      ),
+    );
   }
   const rows = [...bars.values()].sort((a, b) => (a[0] < b[0] ? -1 : 1));
   const columns = COLUMNS.map((name, i) => [name, rows.map((row) => row[i])]);

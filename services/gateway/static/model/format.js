@@ -7,9 +7,13 @@ const numbers = new Map();
 
 function fixed(value, digits) {
   if (!numbers.has(digits)) {
-    numbers.set(digits, new Intl.NumberFormat("en-US", {
-      minimumFractionDigits: digits, maximumFractionDigits: digits,
-    }));
+    numbers.set(
+      digits,
+      new Intl.NumberFormat("en-US", {
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+      }),
+    );
   }
   return numbers.get(digits).format(value).replace("-", "−");
 }
@@ -37,7 +41,11 @@ export const percent = (value) => (known(value) ? `${signed(value)}%` : DASH);
 export const arrow = (value) => (!known(value) || value === 0 ? "" : value > 0 ? "▲" : "▼");
 export const side = (value) => (!known(value) || value === 0 ? "flat" : value > 0 ? "up" : "down");
 
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+const UNITS = [
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+];
 
 // An age or a wait: 12 s, 3 min, 5 h, 2 d, in the largest unit that it fills twice.
 export function span(seconds) {
@@ -54,9 +62,12 @@ const shapes = {
   day: { weekday: "short", day: "numeric", month: "short" },
   date: { day: "numeric", month: "short", year: "numeric" },
 };
-const formats = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [
-  name, new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hourCycle: "h23", ...shape }),
-]));
+const formats = Object.fromEntries(
+  Object.entries(shapes).map(([name, shape]) => [
+    name,
+    new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hourCycle: "h23", ...shape }),
+  ]),
+);
 
 // Instants are epoch milliseconds; shown in the exchange's time.
 export const clock = (at) => formats.clock.format(at);
@@ -84,18 +95,22 @@ export const sessionDate = (text) => (text ? labels.whole.format(Date.parse(text
 
 // When a bar begins, in full and short.
 export const barTime = (at, timeframe) =>
-  (timeframe === "1d" ? labels.whole.format(at) : `${day(at)} ${minute(at)} ET`);
+  timeframe === "1d" ? labels.whole.format(at) : `${day(at)} ${minute(at)} ET`;
 export const shortBarTime = (at, timeframe) =>
-  (timeframe === "1d" ? labels.short.format(at) : `${day(at).slice(4)} ${minute(at)}`);
+  timeframe === "1d" ? labels.short.format(at) : `${day(at).slice(4)} ${minute(at)}`;
 
 // A mark on the axis of days: a year, a month or a day of the month.
-export const monthOrDay = (at, kind) => [labels.year, labels.month, labels.day][Math.min(kind, 2)].format(at);
+export const monthOrDay = (at, kind) =>
+  [labels.year, labels.month, labels.day][Math.min(kind, 2)].format(at);
 
 export const instant = (text) => (text ? Date.parse(text) : null);
 
 // SPY~sim is the simulated series of SPY.
 const MARK = "~sim";
 export const plain = (key) => (key.endsWith(MARK) ? key.slice(0, -MARK.length) : key);
+// A ticker as the deck spells it: brk.b and BRK/B are BRK-B. What is none, the deck refuses.
+export const canonical = (text) => text.trim().toUpperCase().replaceAll(/[./]/g, "-");
+
 export const isSimulated = (key) => key.endsWith(MARK);
 
 export const words = (name) => name.replaceAll("_", " ");

@@ -1,7 +1,7 @@
 // The two lights: how fresh the data is, and whether the system works; pure.
 
 import { missing } from "../deck/figures.js";
-import { isStale } from "./state.js";
+import { isStale } from "./rows.js";
 import { sessionAt } from "./sessions.js";
 
 // {state, word, why}: fresh | aged | simulated | none. While the market is closed nothing newer can
@@ -17,13 +17,20 @@ export function dataLight(state, now) {
   const old = rows.filter((row) => isOld(row, state, now));
   if (!old.length) {
     const closed = state.collector?.market === "closed";
-    return { state: "fresh", word: closed ? "as of the close" : "fresh",
-      why: closed ? "The market is closed: nothing newer can be had."
-        : "Every price came within the time to live." };
+    return {
+      state: "fresh",
+      word: closed ? "as of the close" : "fresh",
+      why: closed
+        ? "The market is closed: nothing newer can be had."
+        : "Every price came within the time to live.",
+    };
   }
   const names = old.map((row) => row.ticker).join(", ");
-  return { state: "aged", word: `${old.length} of ${rows.length} old`,
-    why: `Older than they should be: ${names}.` };
+  return {
+    state: "aged",
+    word: `${old.length} of ${rows.length} old`,
+    why: `Older than they should be: ${names}.`,
+  };
 }
 
 function isOld(row, state, now) {
@@ -38,20 +45,29 @@ export function systemLight(state, now) {
   if (phase === "waiting") {
     const seconds = retryAt ? Math.max(0, Math.ceil((retryAt - now) / 1000)) : 0;
     const again = seconds ? `trying again in ${seconds} s` : "trying again";
-    return { state: "lost", word: "not reached",
-      why: `${why || "The deck does not answer"}; ${again}. Shown is what was known last.` };
+    return {
+      state: "lost",
+      word: "not reached",
+      why: `${why || "The deck does not answer"}; ${again}. Shown is what was known last.`,
+    };
   }
   if (state.figures === null || (phase === "connecting" && state.seq === 0)) {
     return { state: "unknown", word: "connecting", why: "The page is asking the deck." };
   }
   const absent = missing(state.figures);
   if (absent.length) {
-    return { state: "partial", word: `without ${absent.join(", ")}`,
-      why: `Not ready: ${absent.join(", ")}. Its log says why: ./tapedeck log ${absent[0]}` };
+    return {
+      state: "partial",
+      word: `without ${absent.join(", ")}`,
+      why: `Not ready: ${absent.join(", ")}. Its log says why: ./tapedeck log ${absent[0]}`,
+    };
   }
   if (state.figures.degraded) {
-    return { state: "partial", word: "read only",
-      why: "The bus cannot append to the tape. Its log says why: ./tapedeck log bus" };
+    return {
+      state: "partial",
+      word: "read only",
+      why: "The bus cannot append to the tape. Its log says why: ./tapedeck log bus",
+    };
   }
   return { state: "ready", word: "ready", why: "Every service answers." };
 }

@@ -24,7 +24,9 @@ function decoded(text) {
 }
 
 export function writeRoute({ ticker, timeframe, sort, descending }) {
-  const path = ticker ? encodeURIComponent(ticker) + (timeframe === "1d" ? "" : `/${timeframe}`) : "";
+  const path = ticker
+    ? encodeURIComponent(ticker) + (timeframe === "1d" ? "" : `/${timeframe}`)
+    : "";
   const query = sort ? `?sort=${descending ? "-" : ""}${sort}` : "";
   return `#${path}${query}`;
 }

@@ -23,13 +23,19 @@ export function marketWords(collector, table, now) {
   const { running, next } = sessionAt(table, now);
   if (running) {
     const short = running.close - running.open < USUAL_MS ? " (half day)" : "";
-    return { state: "open", text: `Market open, closes ${minute(running.close)} ET${short}`,
-      title: `Closes in ${span((running.close - now) / 1000)}` };
+    return {
+      state: "open",
+      text: `Market open, closes ${minute(running.close)} ET${short}`,
+      title: `Closes in ${span((running.close - now) / 1000)}`,
+    };
   }
   if (next) {
     const short = next.close - next.open < USUAL_MS ? " (half day)" : "";
-    return { state: "closed", text: `Market closed, opens ${opens(next.open, now)}${short}`,
-      title: `Opens in ${span((next.open - now) / 1000)}` };
+    return {
+      state: "closed",
+      text: `Market closed, opens ${opens(next.open, now)}${short}`,
+      title: `Opens in ${span((next.open - now) / 1000)}`,
+    };
   }
   return told(collector, now);
 }
@@ -41,8 +47,11 @@ function told(collector, now) {
   if (!collector) return { state: "unknown", text: `Market ${DASH}`, title: "" };
   const opening = collector.next_session ? Date.parse(collector.next_session) : null;
   const more = opening && collector.market === "closed" ? `, opens ${opens(opening, now)}` : "";
-  const title = collector.market === "unknown"
-    ? "The trading calendar is not known yet, so the deck collects as if the market were open." : "";
-  const text = collector.market === "unknown" ? "Market hours unknown" : `Market ${collector.market}`;
+  const title =
+    collector.market === "unknown"
+      ? "The trading calendar is not known yet, so the deck collects as if the market were open."
+      : "";
+  const text =
+    collector.market === "unknown" ? "Market hours unknown" : `Market ${collector.market}`;
   return { state: collector.market, text: text + more, title };
 }

@@ -23,16 +23,19 @@ export function createActions(overview) {
     restart: () => act(api.restart),
     // Refusals of a new ticker are the asker's, who shows them beside the input.
     add: async (ticker) => {
-      const answer = await api.add(ticker);
+      toast((await api.add(ticker)).message);
       overview.soon.collector();
-      return answer;
     },
-    remove: (ticker) => act(() => api.remove(ticker), {
-      label: `Track ${ticker} again`, act: () => act(() => api.add(ticker)),
-    }),
-    locked: (ticker) => toast(lockedBecause(ticker), {
-      remedy: "Any other ticker can be removed.", bad: true,
-    }),
+    remove: (ticker) =>
+      act(() => api.remove(ticker), {
+        label: `Track ${ticker} again`,
+        act: () => act(() => api.add(ticker)),
+      }),
+    locked: (ticker) =>
+      toast(lockedBecause(ticker), {
+        remedy: "Any other ticker can be removed.",
+        bad: true,
+      }),
     fetch: (ticker) => act(() => api.fetch(ticker)),
   };
 }

@@ -1,56 +1,58 @@
 // The two banners over the page: that prices are made up, and that the deck cannot be asked.
 
-import { field, find, h, mark, onChange, put } from "./dom.js";
 import { moment } from "../model/format.js";
 import { systemLight } from "../model/lights.js";
 import { anySimulated } from "../model/state.js";
+import { field, find, h, mark, onChange, put } from "./dom.js";
 
 const PATIENCE_MS = 1_500; // a reconnection that takes no longer is nobody's concern
 
-export function createBanners(root) {
-  const made = find(root, "[data-banner=simulated]");
-  const trouble = find(root, "[data-banner=trouble]");
-  let lostSince = null;
+export class Banners {
+  constructor(root) {
+    this.simulated = find(root, "[data-banner=simulated]");
+    this.trouble = find(root, "[data-banner=trouble]");
+    this.lostSince = null;
+    this.showTrouble = onChange((text, remedy) => {
+      this.trouble.hidden = !text;
+      this.trouble.replaceChildren(h("strong", {}, text), h("span", {}, remedy));
+    });
+  }
 
-  const showTrouble = onChange((text, remedy) => {
-    trouble.replaceChildren(
-      h("strong", {}, text), remedy ? h("span", {}, remedy) : "",
-    );
-  });
-
-  return (state, now) => {
+  show(state, now) {
     const simulated = anySimulated(state);
-    made.hidden = !simulated;
+    this.simulated.hidden = !simulated;
     mark(document.documentElement, "data-simulated", simulated);
-    if (simulated) put(field(root, "simulated-why"), whySimulated(state, now));
-
-    lostSince = state.link.phase === "live" ? null : lostSince ?? now;
-    const [text, remedy] = troubleOf(state, now, lostSince);
-    trouble.hidden = !text;
-    if (text) showTrouble(text, remedy);
-  };
+    put(field(this.simulated, "simulated-why"), simulated ? whySimulated(state, now) : "");
+    this.lostSince = state.link.phase === "live" ? null : (this.lostSince ?? now);
+    this.showTrouble(...troubleOf(state, now, this.lostSince));
+  }
 }
 
 function whySimulated(state, now) {
-  const down = (state.collector?.sources ?? []).filter(
-    ({ source, usable }) => !usable && source !== "simulated",
+  const retries = (state.collector?.sources ?? [])
+    .filter(({ usable, retry_at: at }) => !usable && at)
+    .map(({ retry_at: at }) => Date.parse(at));
+  const again = retries.length
+    ? ` Real sources are tried again at ${moment(Math.min(...retries), now)}.`
+    : "";
+  return (
+    "Prices here are made up by the deck, since no source could bring real ones. " +
+    `Nothing on this page says anything about a market.${again}`
   );
-  const next = down.map(({ retry_at: at }) => at && Date.parse(at)).filter(Boolean).sort()[0];
-  const again = next ? ` Real sources are tried again at ${moment(next, now)}.` : "";
-  return "Prices here are made up by the deck, since no source could bring real ones. "
-    + `Nothing on this page says anything about a market.${again}`;
 }
 
+// The sentence and its remedy; empty where all is well.
 function troubleOf(state, now, lostSince) {
-  if (lostSince !== null && state.seq > 0 && now - lostSince > PATIENCE_MS) {
-    return ["The deck is not reached.",
-      `Shown is what was known ${moment(lostSince, now)}; the page goes on by itself when the deck is back (make run).`];
-  }
-  if (lostSince !== null && state.seq === 0 && now - lostSince > PATIENCE_MS) {
-    return ["The deck does not answer.", "Start it in its folder: make run"];
-  }
+  if (lostSince !== null && now - lostSince > PATIENCE_MS) return lostWords(state, now, lostSince);
   const light = systemLight(state, now);
   if (light.state === "partial") return [`The deck is ${light.word}.`, light.why];
   const failure = Object.values(state.troubles).find(Boolean);
-  return failure ? [`${failure.message}.`.replace(/\.\.$/, "."), failure.remedy ?? ""] : ["", ""];
+  return failure ? [`${failure.message}.`.replace(/\.\.$/, "."), failure.remedy] : ["", ""];
+}
+
+function lostWords(state, now, lostSince) {
+  if (!state.seq) return ["The deck does not answer.", "Start it in its folder: make run"];
+  const known = `Shown is what was known ${moment(lostSince, now)}`;
+  const again = "the page goes on by itself when the deck is back (make run).";
+  return ["The deck is not reached.", `${known}; ${again}`];
 }

@@ -1,80 +1,118 @@
 // The chart: its frame, legend and switches, around whichever of the two canvases can be had.
 
 import { AVERAGES, chartModel } from "../model/chart_model.js";
-import { fill, h, mark, onChange, put } from "./dom.js";
 import { barTime, price, volume } from "../model/format.js";
 import { TIMEFRAMES } from "../model/route.js";
 import { loadLibrary } from "./chart_library.js";
+import { fill, h, mark, onChange, put } from "./dom.js";
 
 const NAMES = { "1d": "1 day", "1h": "1 hour" };
 
-export function createChart({ onTimeframe }) {
-  const frame = h("div", { class: "frame" });
-  const stage = h("div", { class: "stage" }, frame, h("p", { class: "watermark", "aria-hidden": "true" }, "SIMULATED"));
-  const readout = h("p", { class: "readout", "data-field": "readout" });
-  const note = h("p", { class: "soft note", "data-field": "chart-note", role: "status" });
-  const credit = h("p", { class: "credit soft" });
-  const switches = TIMEFRAMES.map((timeframe) => h("button", {
-    type: "button", "data-timeframe": timeframe, onclick: () => onTimeframe(timeframe),
-  }, NAMES[timeframe]));
-  const node = h("section", { class: "card chart", "aria-label": "Chart" },
-    h("div", { class: "head" }, h("div", { class: "switch", role: "group", "aria-label": "Length of a bar" }, ...switches),
-      legend(), readout),
-    stage, h("div", { class: "foot" }, note, credit));
+export class Chart {
+  constructor(onTimeframe) {
+    this.canvas = null;
+    this.model = null;
+    this.frame = h("div", { class: "frame" });
+    this.stage = h("div", { class: "stage" }, this.frame, watermark());
+    this.readout = h("p", { class: "readout", "data-field": "readout" });
+    this.note = h("p", { class: "soft note", "data-field": "chart-note", role: "status" });
+    this.credit = h("p", { class: "credit soft" });
+    this.switches = TIMEFRAMES.map((timeframe) => switchTo(timeframe, onTimeframe));
+    this.node = this.assembled();
+    this.remodel = onChange((...parts) => this.take(...parts));
+    loadLibrary().then((found) => this.drawWith(found));
+  }
 
-  let canvas = null;
-  let model = null;
-  const readAt = (bar) => put(readout, bar ? barWords(bar, model.timeframe) : "");
-  const draw = () => {
-    if (canvas && model) canvas.draw(model);
-    readAt(model?.bars.at(-1));
-  };
-  loadLibrary().then((found) => {
-    canvas = found.create(frame, readAt);
-    mark(node, "data-chart", found.name);
-    fill(credit, ...found.credit);
-    draw();
-  });
+  assembled() {
+    const length = { class: "switch", role: "group", "aria-label": "Length of a bar" };
+    return h(
+      "section",
+      { class: "card chart", "aria-label": "Chart" },
+      h("div", { class: "head" }, h("div", length, ...this.switches), legend(), this.readout),
+      this.stage,
+      h("div", { class: "foot" }, this.note, this.credit),
+    );
+  }
 
-  const remodel = onChange((series, reading, levels) => {
-    model = series && chartModel(series, reading, levels);
-    mark(node, "data-bars", model?.bars.length ?? 0);
-    mark(node, "data-forming", model?.bars.at(-1)?.forming ?? false);
-    mark(stage, "data-empty", !model);
-    draw();
-  });
+  drawWith({ name, create, credit }) {
+    this.canvas = create(this.frame, (bar) => this.read(bar));
+    mark(this.node, "data-chart", name);
+    fill(this.credit, ...credit);
+    this.draw();
+  }
 
-  return {
-    node,
-    show(detail, row) {
-      for (const one of switches) mark(one, "aria-pressed", one.dataset.timeframe === detail.timeframe);
-      const simulated = detail.simulated || (row?.simulated ?? false);
-      mark(node, "data-simulated", simulated);
-      const fits = detail.decision?.simulated === detail.simulated;
-      remodel(detail.series, detail.indicators?.[detail.timeframe], fits ? detail.decision?.levels : null);
-      put(note, noteOf(detail, row));
-    },
-    // The colours come from the style sheet: a new theme is drawn anew.
-    recolour: () => canvas?.recolour(),
-  };
+  show(detail, row) {
+    const { timeframe, decision } = detail;
+    for (const one of this.switches) {
+      mark(one, "aria-pressed", one.dataset.timeframe === timeframe);
+    }
+    mark(this.node, "data-simulated", detail.simulated || (row?.simulated ?? false));
+    const ofThisSeries = decision?.simulated === detail.simulated;
+    const levels = ofThisSeries ? decision.levels : null;
+    this.remodel(detail.series, detail.indicators?.[timeframe], levels);
+    put(this.note, noteOf(detail, row));
+  }
+
+  take(series, reading, levels) {
+    this.model = series && chartModel(series, reading, levels);
+    mark(this.node, "data-bars", this.model?.bars.length ?? 0);
+    mark(this.node, "data-forming", this.model?.bars.at(-1)?.forming ?? false);
+    mark(this.stage, "data-empty", !this.model);
+    this.draw();
+  }
+
+  draw() {
+    if (this.canvas && this.model) this.canvas.draw(this.model);
+    this.read(this.model?.bars.at(-1));
+  }
+
+  read(bar) {
+    put(this.readout, bar ? barWords(bar, this.model.timeframe) : "");
+  }
+
+  // The colours come from the style sheet: a new theme is drawn anew.
+  recolour() {
+    this.canvas?.recolour();
+  }
 }
 
+const watermark = () => h("p", { class: "watermark", "aria-hidden": "true" }, "SIMULATED");
+
+const switchTo = (timeframe, onTimeframe) =>
+  h(
+    "button",
+    { type: "button", "data-timeframe": timeframe, onclick: () => onTimeframe(timeframe) },
+    NAMES[timeframe],
+  );
+
 function legend() {
-  const item = (name, title) => h("li", { class: `key ${name}` }, title);
-  return h("ul", { class: "legend", "aria-label": "Legend" },
-    ...AVERAGES.map(({ name, title }) => item(name, title)),
-    item("turn", "support, resistance"), item("planned", "entry, stop, target"));
+  const key = (name, title) => h("li", { class: `key ${name}` }, title);
+  return h(
+    "ul",
+    { class: "legend", "aria-label": "Legend" },
+    ...AVERAGES.map(({ name, title }) => key(name, title)),
+    key("turn", "support, resistance"),
+    key("planned", "entry, stop, target"),
+  );
 }
 
 function barWords(bar, timeframe) {
-  const prices = [["O", bar.open], ["H", bar.high], ["L", bar.low], ["C", bar.close]]
-    .map(([name, value]) => `${name} ${price(value)}`).join("  ");
-  return `${barTime(bar.at, timeframe)}  ${prices}  V ${volume(bar.volume)}${bar.forming ? "  forming" : ""}`;
+  const words = [
+    barTime(bar.at, timeframe),
+    `O ${price(bar.open)}`,
+    `H ${price(bar.high)}`,
+    `L ${price(bar.low)}`,
+    `C ${price(bar.close)}`,
+    `V ${volume(bar.volume)}`,
+    bar.forming ? "forming" : "",
+  ];
+  return words.join("  ").trimEnd();
 }
 
-function noteOf(detail, row) {
-  if (detail.failure && !detail.series) return `${detail.failure.message}: ${detail.failure.remedy}`;
-  if (detail.series) return detail.series.forming ? "The hollow bar is still forming; nothing is decided on it." : "";
-  if (detail.loaded) return "No bars of this length are known yet.";
-  return row?.price === null || !row ? "Waiting for the first bars." : "Reading the bars…";
+function noteOf({ series, failure, loaded }, row) {
+  if (series?.forming) return "The hollow bar is still forming; nothing is decided on it.";
+  if (series) return "";
+  if (failure) return `${failure.message}: ${failure.remedy}`;
+  if (loaded) return "No bars of this length are known yet.";
+  return !row || row.price === null ? "Waiting for the first bars." : "Reading the bars…";
 }

@@ -21,13 +21,22 @@ export function loadLibrary() {
 const DRAWN = {
   name: "drawn",
   create: createDrawn,
-  credit: ["A simple chart: ", h("code", {}, "make web"), " fetches ", link(), " for the full one."],
+  credit: [
+    "A simple chart: ",
+    h("code", {}, "make web"),
+    " fetches ",
+    link(),
+    " for the full one.",
+  ],
 };
 
 // The library's licence asks for a visible link to its author.
 function link() {
-  return h("a", { href: AUTHOR, target: "_blank", rel: "noopener noreferrer", "data-field": "attribution" },
-    "TradingView Lightweight Charts");
+  return h(
+    "a",
+    { href: AUTHOR, target: "_blank", rel: "noopener noreferrer", "data-field": "attribution" },
+    "TradingView Lightweight Charts",
+  );
 }
 
 // Ends when the script has run, or cannot be had.

@@ -11,12 +11,23 @@ export function createLightweight(frame, onBar) {
   const library = window.LightweightCharts;
   const chart = library.createChart(frame, { autoSize: true });
   const volume = chart.addSeries(library.HistogramSeries, {
-    priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
+    priceScaleId: "",
+    priceFormat: { type: "volume" },
+    lastValueVisible: false,
+    priceLineVisible: false,
   });
   volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-  const averages = Object.fromEntries(AVERAGES.map(({ name }) => [name, chart.addSeries(library.LineSeries, {
-    lineWidth: WIDTHS[name], lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false,
-  })]));
+  const averages = Object.fromEntries(
+    AVERAGES.map(({ name }) => [
+      name,
+      chart.addSeries(library.LineSeries, {
+        lineWidth: WIDTHS[name],
+        lastValueVisible: false,
+        priceLineVisible: false,
+        crosshairMarkerVisible: false,
+      }),
+    ]),
+  );
   const candles = chart.addSeries(library.CandlestickSeries, { lastValueVisible: true });
   chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.06, bottom: 0.2 } });
 
@@ -33,13 +44,20 @@ export function createLightweight(frame, onBar) {
     chart.applyOptions(chartOptions(library, paint, model.timeframe));
     candles.applyOptions(candleOptions(paint, model));
     candles.setData(model.bars.map((bar) => ({ time: secondsOf(bar), ...candle(bar, paint) })));
-    volume.setData(model.bars.map((bar) => ({
-      time: secondsOf(bar), value: bar.volume, color: faded(bar.close >= bar.open ? paint.up : paint.down, 0.35),
-    })));
+    volume.setData(
+      model.bars.map((bar) => ({
+        time: secondsOf(bar),
+        value: bar.volume,
+        color: faded(bar.close >= bar.open ? paint.up : paint.down, 0.35),
+      })),
+    );
     for (const { name } of AVERAGES) {
       averages[name].applyOptions({ color: paint[name] });
-      averages[name].setData(model.averages[name].flatMap((value, i) =>
-        (value === null ? [] : [{ time: secondsOf(model.bars[i]), value }])));
+      averages[name].setData(
+        model.averages[name].flatMap((value, i) =>
+          value === null ? [] : [{ time: secondsOf(model.bars[i]), value }],
+        ),
+      );
     }
     for (const line of lines) candles.removePriceLine(line);
     lines = model.lines.map((line) => candles.createPriceLine(lineOptions(library, paint, line)));
@@ -63,10 +81,16 @@ const secondsOf = ({ at }) => at / 1000;
 function chartOptions(library, paint, timeframe) {
   return {
     layout: {
-      background: { type: "solid", color: "transparent" }, textColor: paint.soft, attributionLogo: true,
-      fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11,
+      background: { type: "solid", color: "transparent" },
+      textColor: paint.soft,
+      attributionLogo: true,
+      fontFamily: getComputedStyle(document.body).fontFamily,
+      fontSize: 11,
     },
-    grid: { vertLines: { color: faded(paint.line, 0.5) }, horzLines: { color: faded(paint.line, 0.5) } },
+    grid: {
+      vertLines: { color: faded(paint.line, 0.5) },
+      horzLines: { color: faded(paint.line, 0.5) },
+    },
     crosshair: { mode: library.CrosshairMode.Normal },
     rightPriceScale: { borderColor: paint.line },
     timeScale: { borderColor: paint.line, tickMarkFormatter: TICKS[timeframe] },
@@ -74,8 +98,8 @@ function chartOptions(library, paint, timeframe) {
   };
 }
 
-// Days are labels; hours are the exchange's, not those of UTC. Kinds are year, month, day, and from 3
-// on times of the day.
+// Days are labels; hours are the exchange's, not those of UTC. Kinds are year, month, day, and from
+// 3 on times of the day.
 const TICKS = {
   "1d": (time, kind) => monthOrDay(time * 1000, kind),
   "1h": (time, kind) => (kind >= 3 ? minute(time * 1000) : day(time * 1000)),
@@ -84,9 +108,15 @@ const TICKS = {
 function candleOptions(paint, { timeframe, lines }) {
   const plan = lines.filter(({ kind }) => PLAN.includes(kind)).map(({ price }) => price);
   return {
-    upColor: paint.up, downColor: paint.down, borderUpColor: paint.up, borderDownColor: paint.down,
-    wickUpColor: paint.up, wickDownColor: paint.down, priceLineColor: paint.soft,
-    autoscaleInfoProvider: (original) => (timeframe === "1d" ? withPlan(original(), plan) : original()),
+    upColor: paint.up,
+    downColor: paint.down,
+    borderUpColor: paint.up,
+    borderDownColor: paint.down,
+    wickUpColor: paint.up,
+    wickDownColor: paint.down,
+    priceLineColor: paint.soft,
+    autoscaleInfoProvider: (original) =>
+      timeframe === "1d" ? withPlan(original(), plan) : original(),
   };
 }
 
@@ -110,7 +140,25 @@ function candle(bar, paint) {
 
 function lineOptions(library, paint, { kind, price, title }) {
   const { Dashed, Dotted, Solid } = library.LineStyle;
-  const plan = { entry: [paint.accent, Solid], stop: [paint.down, Dashed], target: [paint.up, Dashed] }[kind];
-  if (plan) return { price, color: plan[0], lineWidth: 1, lineStyle: plan[1], axisLabelVisible: true, title };
-  return { price, color: faded(paint.turn, 0.7), lineWidth: 1, lineStyle: Dotted, axisLabelVisible: false };
+  const plan = {
+    entry: [paint.accent, Solid],
+    stop: [paint.down, Dashed],
+    target: [paint.up, Dashed],
+  }[kind];
+  if (plan)
+    return {
+      price,
+      color: plan[0],
+      lineWidth: 1,
+      lineStyle: plan[1],
+      axisLabelVisible: true,
+      title,
+    };
+  return {
+    price,
+    color: faded(paint.turn, 0.7),
+    lineWidth: 1,
+    lineStyle: Dotted,
+    axisLabelVisible: false,
+  };
 }

@@ -13,12 +13,17 @@ export function sourceChip(name) {
 }
 
 function showSource(chip, source, simulated) {
-  put(chip, simulated ? "SIMULATED" : source ?? DASH);
+  put(chip, simulated ? "SIMULATED" : (source ?? DASH));
   mark(chip, "data-value", source);
   mark(chip, "data-simulated", simulated);
   chip.classList.toggle("sim", simulated);
-  mark(chip, "title", simulated
-    ? "Simulated: made up by the deck, as no source could bring real prices" : source && `From ${source}`);
+  mark(
+    chip,
+    "title",
+    simulated
+      ? "Simulated: made up by the deck, as no source could bring real prices"
+      : source && `From ${source}`,
+  );
 }
 
 export function signalBadge(signal, size = "") {
@@ -36,7 +41,12 @@ export function showSignal(badge, signal) {
 export function scoreBar() {
   const bar = h("i", {});
   const text = h("span", { class: "number" });
-  const node = h("span", { class: "score" }, h("span", { class: "track", "aria-hidden": "true" }, bar), text);
+  const node = h(
+    "span",
+    { class: "score" },
+    h("span", { class: "track", "aria-hidden": "true" }, bar),
+    text,
+  );
   return { node, show: (score, digits = 0) => showScore(node, bar, text, score, digits) };
 }
 
@@ -57,7 +67,9 @@ export function showTrend(node, trend) {
   if (node.dataset.value === (trend ?? "none")) return;
   node.dataset.value = trend ?? "none";
   mark(node, "title", trend && `Trend: ${trend}`);
-  node.replaceChildren(...(trend ? [h("span", {}, TRENDS[trend]), h("span", { class: "word" }, trend)] : [DASH]));
+  node.replaceChildren(
+    ...(trend ? [h("span", {}, TRENDS[trend]), h("span", { class: "word" }, trend)] : [DASH]),
+  );
 }
 
 // A move in percent: sign, arrow and colour, so that no one of them is needed.

@@ -6,14 +6,28 @@ import { toast } from "./toast.js";
 
 let numbers = 0;
 
-// A button that opens a list of commands, each copied by a click; `commands` is asked when it opens.
+// A button that opens a list of commands, each copied by a click; `commands` gives them then.
 export function cliMenu(label, commands) {
-  const id = `commands-${numbers += 1}`;
-  const list = h("div", { id, popover: "auto", class: "commands", role: "group", "aria-label": label });
-  const button = h("button", {
-    type: "button", class: "quiet cli", popovertarget: id, "aria-label": label, title: label,
-    "data-action": "commands",
-  }, ICONS.commands());
+  const id = `commands-${(numbers += 1)}`;
+  const list = h("div", {
+    id,
+    popover: "auto",
+    class: "commands",
+    role: "group",
+    "aria-label": label,
+  });
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet cli",
+      popovertarget: id,
+      "aria-label": label,
+      title: label,
+      "data-action": "commands",
+    },
+    ICONS.commands(),
+  );
   list.addEventListener("beforetoggle", ({ newState }) => {
     if (newState === "open") list.replaceChildren(heading(label), ...commands().map(line));
   });
@@ -25,17 +39,28 @@ export function cliMenu(label, commands) {
 
 const heading = (label) => h("p", { class: "label" }, label);
 
-const line = (command) => h("button", {
-  type: "button", class: "command", title: "Copy", "data-command": command,
-  onclick: ({ currentTarget }) => copy(command, currentTarget),
-}, h("code", {}, command), h("span", { class: "label", "aria-hidden": "true" }, "copy"));
+const line = (command) =>
+  h(
+    "button",
+    {
+      type: "button",
+      class: "command",
+      title: "Copy",
+      "data-command": command,
+      onclick: ({ currentTarget }) => copy(command, currentTarget),
+    },
+    h("code", {}, command),
+    h("span", { class: "label", "aria-hidden": "true" }, "copy"),
+  );
 
 async function copy(command, button) {
   try {
     await navigator.clipboard.writeText(command);
   } catch {
     getSelection().selectAllChildren(button.querySelector("code"));
-    toast("This browser does not let the page copy here: the command is selected, copy it by hand.");
+    toast(
+      "This browser does not let the page copy here: the command is selected, copy it by hand.",
+    );
     return;
   }
   button.closest("[popover]").hidePopover();

@@ -1,6 +1,18 @@
 // The style sheet's colours as the browser resolves them, for what is drawn and not styled.
 
-const NAMES = ["ink", "soft", "line", "panel", "up", "down", "accent", "ema20", "ema50", "ema200", "turn"];
+const NAMES = [
+  "ink",
+  "soft",
+  "line",
+  "panel",
+  "up",
+  "down",
+  "accent",
+  "ema20",
+  "ema50",
+  "ema200",
+  "turn",
+];
 
 export function colours() {
   const probe = document.createElement("span");
@@ -14,4 +26,5 @@ export function colours() {
 }
 
 // rgb(1, 2, 3) with an opacity.
-export const faded = (colour, opacity) => colour.replace("rgb(", "rgba(").replace(")", `, ${opacity})`);
+export const faded = (colour, opacity) =>
+  colour.replace("rgb(", "rgba(").replace(")", `, ${opacity})`);

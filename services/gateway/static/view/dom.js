@@ -44,8 +44,9 @@ export function put(node, text) {
 // Puts these children in place of all others, unless they are there already.
 export function fill(node, ...children) {
   const wanted = children.flat().filter((child) => child !== null && child !== undefined);
-  const same = wanted.length === node.childNodes.length
-    && wanted.every((child, index) => child === node.childNodes[index]);
+  const same =
+    wanted.length === node.childNodes.length &&
+    wanted.every((child, index) => child === node.childNodes[index]);
   if (!same) node.replaceChildren(...wanted);
 }
 

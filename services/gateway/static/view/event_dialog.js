@@ -15,12 +15,21 @@ export async function openEvent(seq) {
   }
   if (!told) return toast(`Event ${seq} is not on the tape`, { bad: true });
   const close = () => dialog.close();
-  const dialog = h("dialog", { class: "event-dialog", "data-field": "event", onclose: () => dialog.remove() },
-    h("div", { class: "head" }, h("h2", {}, `Event ${seq}`),
-      cliMenu("This event as a command", () => [`./tapedeck events --from-seq ${seq} --limit 1 --json`]),
-      h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: close }, "×")),
+  const dialog = h(
+    "dialog",
+    { class: "event-dialog", "data-field": "event", onclose: () => dialog.remove() },
+    h(
+      "div",
+      { class: "head" },
+      h("h2", {}, `Event ${seq}`),
+      cliMenu("This event as a command", () => [
+        `./tapedeck events --from-seq ${seq} --limit 1 --json`,
+      ]),
+      h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: close }, "×"),
+    ),
     h("p", { class: "soft" }, `${told.subject}, said by ${told.by} at ${told.at}`),
-    h("pre", { tabindex: "0" }, JSON.stringify(told.event, null, 2)));
+    h("pre", { tabindex: "0" }, JSON.stringify(told.event, null, 2)),
+  );
   document.body.append(dialog);
   dialog.showModal();
   return undefined;

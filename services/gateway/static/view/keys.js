@@ -24,7 +24,13 @@ export function listenToKeys({ order, link, onOpen, focusField }) {
 
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, dialog")) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      target.closest("input, textarea, select, dialog")
+    )
+      return;
     const row = target.closest("a.ticker")?.closest("tr")?.dataset.ticker ?? null;
     if (!(key in actions) || (ON_A_ROW.includes(key) && !row)) return;
     event.preventDefault();
