@@ -119,10 +119,15 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 def is_there(pid: int) -> bool:
     """Whether the process still runs; one that nobody has waited for yet does not."""
+    return state_of(pid) not in ("", "Z", "X")
+
+
+def state_of(pid: int) -> str:
+    """The process's state as proc(5) has it, empty where there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
+        return ""
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -170,12 +175,12 @@ class TestRestarting:
     def test_a_spent_budget_ends_the_supervisor_with_a_failure_that_says_why(
         self, stage: Stage
     ) -> None:
-        supervisor = stage.run(plan="die")
-        lives = [stage.next_life() for _ in range(4)]
+        supervisor = stage.run(plan="die", TAPEDECK_SUPERVISOR__RESTARTS="1")
+        lives = [stage.next_life() for _ in range(2)]
         code, words = ended(supervisor)
 
         assert code == 1
-        assert f"{CHILD} died 4 times within" in words
+        assert f"{CHILD} died 2 times within" in words
         assert all(life.ends() for life in lives)
         assert stage.nobody_comes()
 
@@ -235,6 +240,19 @@ class TestEnding:
 
         assert ended(supervisor)[0] == 0
         assert life.ends()
+
+    def test_being_told_in_the_very_moment_the_child_dies_is_not_missed(self, stage: Stage) -> None:
+        supervisor = stage.run()
+        life = stage.serving()
+        supervisor.send_signal(signal.SIGSTOP)
+        until(lambda: state_of(supervisor.pid) == "T")
+        os.kill(life.pid, signal.SIGKILL)
+        assert life.ends()
+        supervisor.terminate()
+        supervisor.send_signal(signal.SIGCONT)
+
+        ended(supervisor)
+        assert stage.nobody_comes()
 
     def test_a_child_that_is_deaf_is_killed_after_its_time(self, stage: Stage) -> None:
         supervisor = stage.run(plan="deaf")

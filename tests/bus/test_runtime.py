@@ -175,6 +175,7 @@ class TestMailbox:
         rig.until(lambda: post.client.in_flight)
         late = asker.ask(Count("A", 2), within_seconds=1.0)
         patient = asker.ask(Count("A", 3), within_seconds=60.0)
+        rig.until(lambda: len(post.runtime._mailbox) == 2)
         rig.beat()
         post.link.down = Line()
         rig.pass_time(lambda: asker.reply_to(patient))
@@ -316,6 +317,20 @@ class TestDeadLetters:
         assert len(said(rig, DeadLetter)) == 1
         assert again.runtime.state.counted == (("A", 1), ("A", 2))
 
+    def test_bytes_that_were_buried_are_not_buried_again_by_the_next_process(
+        self, rig: Rig
+    ) -> None:
+        post = rig.ready(counter())
+        producer = rig.welcome("p", listening=False)
+        body = msgspec.Raw(CODEC.body(Noted("A", "this is no number")))
+        producer.client.append((Draft("count.made.A", 1, body),), 0, "logged")
+        rig.until(lambda: len(rig.tape()) == 2)
+        rig.kill(post)
+        again = rig.ready(counter())
+        rig.beat()
+
+        assert (len(rig.tape()), again.runtime.heard) == (2, 2)
+
     def test_a_fact_that_fails_at_first_is_taken_at_a_later_attempt(self, rig: Rig) -> None:
         attempts: list[int] = []
         actor = counter()
@@ -359,7 +374,9 @@ class TestDeadLetters:
         assert [event.number for event in rig.events()[400:]] == [
             number for number in range(400) for _ in range(10)
         ]
+        rig.until(lambda: post.runtime.heard == 4_400)
         assert post.runtime.dead_letters == 0
+        assert post.runtime.state.counted == tuple(("A", number) for number in range(400))
 
     def test_facts_that_together_say_too_many_bytes_are_spoken_on_in_several(
         self, rig: Rig
@@ -490,6 +507,18 @@ class TestEffects:
 
         assert known[0] >= 1
 
+    def test_an_effect_does_not_begin_before_its_turn_is_acknowledged(self, rig: Rig) -> None:
+        asker, post = rig.welcome("a"), rig.ready(worker())
+        post.link.down = Without("appended")
+        asker.ask(Count("A", 1))
+        rig.until(lambda: post.client.in_flight)
+        rig.beat()
+        assert not post.runtime._workers._started
+        post.link.down = Line()
+        rig.pass_time(lambda: asker.replies)
+
+        assert post.runtime._workers._started
+
     def test_of_a_turn_that_is_refused_nothing_is_done(self, rig: Rig) -> None:
         rig.crash()
         rig.start(RefusingTape)
@@ -577,7 +606,8 @@ def doubles_only() -> Actor[Tally]:
 
 def chatty(say: Callable[[int], list[Event]]) -> Actor[Tally]:
     """A counter that says whatever it is told to for each number it hears."""
-    actor = Actor("counter", Tally)
+    actor = counter()
+    actor.reactions.clear()
 
     @actor.react(Counted)
     def react(tally: Tally, fact: Fact[Counted]) -> list[Event]:

@@ -178,6 +178,24 @@ class TestWhatIsKept:
         assert [code(a) for a in say(tape, turn(-1, 0, *whole))] == ["bad_subject"]
         assert (tape.head, tape.heads, tape.marks["p"].mark) == (0, {}, -1)
 
+    def test_a_transaction_is_synced_if_any_turn_in_it_asks_for_it(self, tape: TapeWriter) -> None:
+        tape.enlist("p", 0)
+        levels: list[int] = []
+        for number, wanted in enumerate(["logged", "synced", "logged"]):
+            both = (
+                turn(
+                    2 * number - 1,
+                    2 * number,
+                    durability="synced" if wanted == "synced" else "logged",
+                ),
+                turn(2 * number, 2 * number + 1),
+            )
+            say(tape, *both)
+            levels += tape._db.execute("PRAGMA synchronous").fetchone()
+
+        normal, full = 1, 2  # sqlite.org/pragma.html#pragma_synchronous
+        assert levels == [normal, full, normal]
+
     def test_durability_is_told_as_it_was_asked_for(self, tape: TapeWriter) -> None:
         tape.enlist("p", 0)
         answers = say(tape, turn(-1, 0), turn(0, 1, durability="synced"))
@@ -455,6 +473,9 @@ class TestOpening:
 
         with closing(TapeWriter(path)) as tape:
             assert tape.head == 8
+        alter(path, "UPDATE event SET crc = crc + 1 WHERE seq = 8")
+        with pytest.raises(TapeDamaged, match="seq 8 does not match its checksum"):
+            TapeWriter(path)
 
 
 class TestDamage:

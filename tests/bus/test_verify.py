@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bus.codec import Append, Draft, Record, checksum
-from bus.tape import TapeReader, TapeWriter
+from bus.codec import BODY_BYTES_MAX, Append, Draft, Record, checksum
+from bus.tape import PAGE_BYTES_MAX, TapeReader, TapeWriter
 from bus.verify import (
     CANNOT_RUN,
     CLEAN,
@@ -27,7 +27,9 @@ from bus.verify import (
     Finding,
     Inspection,
     Report,
-    Tables,
+    _look_at_all,
+    _page,
+    _tables,
     inspect,
     main,
 )
@@ -222,28 +224,27 @@ def test_a_tape_that_grows_meanwhile_is_clean(path: Path) -> None:
         assert inspect(path).records == tape.head == 46
 
 
-def test_rows_that_come_after_the_tables_were_read_are_left_to_the_next_time(path: Path) -> None:
-    with closing(TapeReader(path)) as reader:
-        records = reader.read(0, 8)
+def test_what_is_said_while_it_reads_is_left_to_the_next_time(path: Path) -> None:
     inspection = Inspection()
-    for record in records:
-        inspection.look(record, checksum(record))
-    heads, mark = {SUBJECTS[0]: 7, SUBJECTS[1]: 8}, (1, 3, 7, 8, 1_003)
-    inspection.compare(tables_of(8, heads, mark))
+    with (
+        closing(TapeWriter(path)) as tape,
+        closing(sqlite3.connect(path, isolation_level=None)) as db,
+    ):
+        tables = _tables(db, path)
+        write(tape, 3)
+        _look_at_all(db, tables.head, inspection)
+        inspection.compare(tables)
 
-    assert inspection.findings == []
-
-
-def tables_of(head: int, heads: dict[str, int], mark: tuple[int, ...]) -> Tables:
-    from bus.tape import Mark
-
-    return Tables({"format": "1", "tape_id": "t"}, head, heads, {"fetcher": Mark(*mark)})
+    assert (inspection.records, inspection.findings) == (10, [])
 
 
 def test_a_large_tape_is_read_in_pages_of_some_megabytes(path: Path) -> None:
     with closing(TapeWriter(path)) as tape:
         write(tape, 8, msgspec.msgpack.encode(bytes(1_000_000)))
+    with closing(sqlite3.connect(path)) as db:
+        page = list(_page(db, 0, 26))
 
+    assert sum(len(columns[-1]) for columns, _ in page) <= PAGE_BYTES_MAX + BODY_BYTES_MAX
     assert inspect(path).records == 26
 
 
