@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from services.gateway.http import STATIC
-from tests.browser.conftest import PHONE, OpenPage, Watch
+from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.reading import field, row
 
 WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > innerWidth"
@@ -51,12 +51,10 @@ def test_a_phone_shows_the_list_then_the_ticker_and_goes_back(
 def test_without_the_library_the_page_draws_its_own_chart_and_says_so(
     address: str,
     open_page: OpenPage,
-    watch: Watch,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    watch.allow("/static/vendor/lightweight-charts.js")  # Chromium's own line for an absent file
     page = open_page(f"{address}/#NVDA")
 
     expect(page.locator("[data-chart]")).to_have_attribute("data-chart", "drawn")
