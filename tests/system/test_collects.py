@@ -16,7 +16,8 @@ from tests.system.deck import RunningDeck, until
 pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(180)]
 
 COLLECT_SECONDS = 60.0
-REFUSED_SECONDS = 20.0
+REFUSED_SECONDS = 40.0
+"""The deck needs 5 to 11; a machine that runs other tests beside it gets twice the promised 20."""
 BLACK_HOLE_SECONDS = 60.0
 
 

@@ -32,7 +32,8 @@ from tests.system.publisher import Publisher
 pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(240)]
 
 SIMULATED = {"TAPEDECK_FETCHER__SOURCES": "simulated"}
-HEAL_SECONDS = 5.0
+HEAL_SECONDS = 10.0
+"""A service needs 1 to 2; a machine that runs other tests beside it gets twice the promised 5."""
 
 
 def test_killing_each_process_under_load_loses_and_doubles_nothing_acknowledged() -> None:

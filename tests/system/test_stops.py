@@ -15,7 +15,8 @@ from tests.system.deck import ROOT, RunningDeck, until
 pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(120)]
 
 SIMULATED = {"TAPEDECK_FETCHER__SOURCES": "simulated"}
-STOP_SECONDS = 5.0
+STOP_SECONDS = 10.0
+"""The deck needs 2 to 4; a machine that runs other tests beside it gets twice the promised 5."""
 
 
 def test_term_stops_everything_and_the_home_is_free_again() -> None:
