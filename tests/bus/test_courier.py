@@ -208,7 +208,7 @@ def test_a_listener_that_fails_ends_the_courier_and_nobody_waits_in_vain(
     service, producer = rig.welcome("supplier"), rig.welcome("p")
     with courier_on(rig, fail) as courier:
         asked = courier.ask(Supply("A"), within_seconds=60.0)
-        rig.until(lambda: service.requests)
+        rig.until(lambda: service.requests and courier._client.ready)
         producer.append(Counted("A", 0), mark=0)
         failure = settled(rig, asked)
         assert isinstance(failure, BusError)
