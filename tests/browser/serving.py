@@ -26,7 +26,7 @@ def served(deck: PageDeck, port: int = 0) -> Iterator[str]:
     deck.told.news = News()  # it belongs to one event loop
     meters = Meters()
     app = application(deck, Door(LOOPBACK), Live(deck, deck.told.news, meters), meters, "0")
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
     with listen(LOOPBACK, port) as socket:
         thread = threading.Thread(target=server.run, args=([socket],), name="gateway")
         thread.start()

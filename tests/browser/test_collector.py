@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from market.messages.fetcher import CollectorStopped, SourceCalled
+from market.messages.fetcher import CollectorStopped, CycleFinished, Missing, SourceCalled
 from tests.browser.conftest import OpenPage
 from tests.browser.deck import PageDeck
 from tests.browser.reading import field, get
@@ -53,6 +53,15 @@ def test_a_source_that_rests_says_why_and_until_when(simulated: str, open_page: 
     expect(yahoo).to_have_attribute("data-state", "off")
     expect(yahoo).to_contain_text("next try 11:17 ET · quote: 4 failures in a row")
     expect(finnhub).to_contain_text("no FINNHUB_API_KEY is set")
+
+
+def test_what_a_cycle_could_not_bring_is_told_by_its_reasons(page: Page, deck: PageDeck) -> None:
+    missing = (Missing("AAA", "no such symbol"), Missing("BBB", "no such symbol"))
+    deck.say(CycleFinished(deck.now_us, 3, 1, missing))
+
+    expect(field(page, "cycle")).to_have_text(
+        "Last cycle brought 1 of 3; missing: AAA, BBB (no such symbol)."
+    )
 
 
 def test_every_action_can_be_copied_as_a_command(page: Page) -> None:

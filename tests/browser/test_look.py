@@ -13,6 +13,10 @@ from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.reading import field, row
 
 WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth > innerWidth"
+CUT_OFF = """() => {
+    const list = document.getElementById('watchlist');
+    return list.scrollWidth > list.clientWidth;
+}"""
 GROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
 
@@ -29,6 +33,14 @@ def test_the_theme_follows_the_system_until_one_is_chosen_and_is_kept(
 
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     assert (page.evaluate(GROUND), light != dark) == (light, True)
+
+
+@pytest.mark.parametrize("width", [1440, 1180, 1000, 390])
+def test_no_column_of_the_watchlist_is_cut_off(
+    simulated: str, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(simulated, viewport={"width": width, "height": 800})
+    assert page.evaluate(CUT_OFF) is False
 
 
 def test_a_phone_shows_the_list_then_the_ticker_and_goes_back(

@@ -6,6 +6,7 @@ import { sourceLine } from "./collector_sources.js";
 import { field, h, mark, onChange, put } from "./dom.js";
 
 const VERBS = ["start", "stop", "restart", "status", "fetch", "cache"];
+const FEW = 4;
 const COUNTERS = [
   ["tickers", "Tickers"],
   ["cached", "Cache entries"],
@@ -105,8 +106,8 @@ function button(name, text, act) {
 }
 
 const few = (tickers) =>
-  tickers.length > 2
-    ? `${tickers.slice(0, 2).join(", ")} and ${tickers.length - 2} more`
+  tickers.length > FEW
+    ? `${tickers.slice(0, FEW).join(", ")} and ${tickers.length - FEW} more`
     : tickers.join(", ");
 
 function fromNow(seconds, due) {
@@ -114,9 +115,13 @@ function fromNow(seconds, due) {
   return due ? "now" : `${span(-seconds)} ago`;
 }
 
+// What the last cycle could not bring, by its reasons.
 function cycleWords(cycle) {
   if (!cycle) return "";
-  const lacking = cycle.missing.map(({ ticker, reason }) => `${ticker} (${reason})`).join(", ");
+  const reasons = Map.groupBy(cycle.missing, ({ reason }) => reason);
+  const lacking = [...reasons].map(
+    ([reason, missing]) => `${few(missing.map(({ ticker }) => ticker))} (${reason})`,
+  );
   const brought = `Last cycle brought ${cycle.brought} of ${cycle.asked}`;
-  return lacking ? `${brought}; missing: ${lacking}.` : `${brought}.`;
+  return lacking.length ? `${brought}; missing: ${lacking.join(", ")}.` : `${brought}.`;
 }
