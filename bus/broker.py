@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -209,7 +210,8 @@ class Broker:
             batch_p50=_quantile(self._sizes, 50),
             resends=self.counts["resends"],
             refused=self.counts["refused"],
-            tape_bytes=tape.path.stat().st_size,
+            bad_frames=self.bad_frames,
+            tape_bytes=_bytes_on_disk(tape.path),
             services=tuple(self._service(name) for name in sorted(self._clients)),
         )
 
@@ -224,6 +226,7 @@ class Broker:
             pid=hello.pid,
             starts=hello.epoch,
             silent_seconds=round(self._clock.elapsed_seconds() - client.seen_seconds, 3),
+            counters=hello.counters,
         )
 
 
@@ -236,6 +239,12 @@ def _unavailable(request: Request) -> Reply:
         f"{request.service} is not there to take {request.name}",
         "it restarts by itself within seconds: try again; `tapedeck status` says more",
     )
+
+
+def _bytes_on_disk(path: Path) -> int:
+    """The file with its write-ahead log, in which the newest events lie until a checkpoint."""
+    log = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
 def _quantile(values: deque[float] | deque[int], percent: int) -> float:

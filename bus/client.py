@@ -33,7 +33,7 @@ from bus.codec import (
 )
 from bus.errors import BadMessage, Fenced, LogRegressed, Overloaded
 from bus.follower import Follower
-from bus.message import Durability
+from bus.message import Counters, Durability
 from bus.ports import Clock, Link, TapeReading
 
 HELLO_SECONDS = 1.0
@@ -67,7 +67,6 @@ class Standing:
 
     epoch: int = 0
     mark: int | None = None
-    at_us: int = 0
     resends: int = 0
     welcomed_seconds: float = field(default=float("-inf"))
 
@@ -85,6 +84,7 @@ class Client:
         self.follower = Follower()
         self.standing = Standing()
         self.ready = False
+        self.dead_letters = 0
         self._link = link
         self._open_tape = open_tape
         self._tape: TapeReading | None = None
@@ -98,6 +98,14 @@ class Client:
     def welcome(self) -> bool:
         """Whether the broker has answered yet."""
         return self.standing.mark is not None
+
+    @property
+    def counters(self) -> Counters:
+        """What this process has met with; told to the broker with each greeting."""
+        follower = self.follower
+        return Counters(
+            self.dead_letters, follower.gaps, self.standing.resends, follower.bad_frames
+        )
 
     @property
     def in_flight(self) -> int:
@@ -187,8 +195,8 @@ class Client:
 
     def greet(self) -> None:
         """Tell the broker how this service stands, now rather than at the next heartbeat."""
-        epoch = self.standing.epoch
-        self._say(Hello(self.service, epoch, self.follower.cursor, self.ready, os.getpid()))
+        epoch, heard = self.standing.epoch, self.follower.cursor
+        self._say(Hello(self.service, epoch, heard, self.ready, os.getpid(), self.counters))
 
     def _patience(self) -> float:
         first_deadline = min(self._asked.values(), default=float("inf"))
@@ -235,7 +243,6 @@ class Client:
         standing.epoch = welcome.epoch
         if standing.mark is None:
             standing.mark = welcome.mark
-        standing.at_us = welcome.at_us
         standing.welcomed_seconds = self._clock.elapsed_seconds()
 
     def _acknowledged(self, ack: Appended) -> Appended | None:

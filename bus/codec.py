@@ -25,7 +25,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import msgspec
 
 from bus.errors import BadMessage, MessageTooLarge
-from bus.message import Command, Contract, Durability, Event, Fact, Message, Query
+from bus.message import Command, Contract, Counters, Durability, Event, Fact, Message, Query
 
 BODY_BYTES_MAX = 1 << 20
 """One message."""
@@ -98,6 +98,7 @@ class Hello(_Frame, frozen=True, tag="hello"):
     heard: Whole
     ready: bool
     pid: Whole
+    counters: Counters = Counters()
 
 
 class Bye(_Frame, frozen=True, tag="bye"):

@@ -27,6 +27,7 @@ class Follower:
         self.tape_id = ""
         self.bad_frames = 0
         self.gaps = 0
+        """How often live frames were missing, and the tape was read instead."""
         self._held: deque[Record] = deque()
         self._held_bytes = 0
         self.suspicious = False
@@ -90,20 +91,29 @@ class Follower:
     def _hold(self, frame: Record | Header | Heartbeat) -> None:
         match frame:
             case Heartbeat():
+                self._notice_gap(frame.head)
                 self.told(frame.tape, frame.head)
             case Header():
+                self._notice_gap(frame.seq - 1)
                 self.head = max(self.head, frame.seq)
             case Record() if frame.seq > self.cursor:
                 self._keep(frame)
 
     def _keep(self, record: Record) -> None:
-        self.head = max(self.head, record.seq)
         full = len(self._held) >= HELD_RECORDS_MAX or self._held_bytes >= HELD_BYTES_MAX
-        if record.seq != self._held_to() + 1 or full:
-            self.gaps += 1
-            return
-        self._held.append(record)
-        self._held_bytes += len(record.body)
+        if record.seq == self._held_to() + 1 and not full:
+            self._held.append(record)
+            self._held_bytes += len(record.body)
+        else:
+            self._notice_gap(record.seq)
+        self.head = max(self.head, record.seq)
+
+    def _notice_gap(self, said_to: int) -> None:
+        """All frames up to ``said_to`` should be here; a gap counts once, when it is first seen.
+
+        Who reads the past from the tape, as at a first start, misses no frame.
+        """
+        self.gaps += bool(self.tape_id) and said_to > self._held_to() == self.head
 
     def _held_to(self) -> int:
         return self._held[-1].seq if self._held else self.cursor

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from bus.errors import BadMessage
 from bus.subject import NO_KEY, compose
@@ -144,10 +145,27 @@ def _add(table: dict[str, Any], name: str, message: type[Message]) -> None:
     table[name] = message
 
 
+Times = Annotated[int, Meta(ge=0, le=1 << 62)]
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """What a service's process has met with since it began, each without harm to what is said.
+
+    Facts it gave up, gaps in the live stream that it healed from the tape, turns it sent again, and
+    frames that were none.
+    """
+
+    dead_letters: Times = 0
+    gaps: Times = 0
+    resends: Times = 0
+    bad_frames: Times = 0
+
+
 class ServiceState(msgspec.Struct, frozen=True):
     """One service as the broker sees it.
 
-    ``starts`` counts the processes that ever spoke under this name.
+    ``starts`` counts the processes that ever spoke under this name, ``lag`` the events that the
+    present one has not taken yet.
     """
 
     name: str
@@ -157,10 +175,15 @@ class ServiceState(msgspec.Struct, frozen=True):
     pid: int
     starts: int
     silent_seconds: float
+    counters: Counters = Counters()
 
 
 class BusState(Message, frozen=True):
-    """The bus as it is now: the tape's head, how commits fare, and who is connected."""
+    """The bus as it is now: the tape's head, how commits fare, and who is connected.
+
+    Counts since the bus started, quantiles over its last 512 transactions; ``tape_bytes`` is the
+    tape's file with its write-ahead log; ``degraded`` says why nothing can be appended.
+    """
 
     tape_id: str
     head: int
@@ -173,6 +196,7 @@ class BusState(Message, frozen=True):
     batch_p50: float
     resends: int
     refused: int
+    bad_frames: int
     tape_bytes: int
     services: tuple[ServiceState, ...]
 

@@ -83,7 +83,6 @@ class Runtime(Generic[S]):
     ) -> None:
         self.actor = actor
         self.heard = 0
-        self.dead_letters = 0
         self._client = client
         self._codec = codec
         self._clock = clock
@@ -282,7 +281,7 @@ class Runtime(Generic[S]):
     def _bury(
         self, seq: int, subject: str, error: Exception | None, attempts: int = 1
     ) -> list[Event]:
-        self.dead_letters += 1
+        self._client.dead_letters += 1
         log.error(
             "letter.dead", service=self.actor.name, seq=seq, subject=subject, error=repr(error)
         )

@@ -27,7 +27,7 @@ from bus.codec import (
     decode_live,
     encode_frame,
 )
-from bus.message import BusState
+from bus.message import BusState, Counters
 from bus.tape import TapeWriter
 from tests.bus.rig import CODEC, FakeClock, Rig
 from tests.bus.test_codec import FRAMES
@@ -228,17 +228,28 @@ def test_the_state_tells_presence_readiness_lag_and_starts(
     hub.say(b"2", hello("q", ready=False))
     broker.step(0.0)
     clock.advance(PRESENT_SECONDS + 1.0)
-    hub.say(b"2", Hello("q", 1, 1, True, 4711))
+    hub.say(b"2", Hello("q", 1, 1, True, 4711, Counters(dead_letters=1, gaps=2)))
+    hub.incoming.append((b"3", b"noise"))
     broker.step(0.0)
     state = broker.state()
 
     assert isinstance(state, BusState)
     assert (state.head, state.events_appended, state.commits) == (2, 2, 1)
-    assert (state.resends, state.refused, state.batch_p50) == (1, 1, 2)
-    assert [(s.name, s.ready, s.heard, s.lag, s.starts) for s in state.services] == [
-        ("p", False, 0, 2, 1),
-        ("q", True, 1, 1, 1),
+    assert (state.resends, state.refused, state.bad_frames, state.batch_p50) == (1, 1, 1, 2)
+    assert [(s.name, s.ready, s.heard, s.lag, s.starts, s.counters) for s in state.services] == [
+        ("p", False, 0, 2, 1, Counters()),
+        ("q", True, 1, 1, 1, Counters(dead_letters=1, gaps=2)),
     ]
+
+
+def test_the_bytes_of_the_tape_are_all_that_a_listing_of_its_files_shows(
+    broker: Broker, hub: Script, rig: Rig
+) -> None:
+    hub.say(b"1", hello("p"), *[turn(mark - 1, mark) for mark in range(50)])
+    broker.step(0.0)
+    files = [rig.path, rig.path.with_name("tape.db-wal")]
+
+    assert broker.state().tape_bytes == sum(path.stat().st_size for path in files)
 
 
 def test_a_state_before_the_first_commit_has_no_quantiles(broker: Broker) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bus.client import ASKED_MAX, HELLO_SECONDS, UNACKED_MAX
 from bus.codec import TURN_EVENTS_MAX, Appended, decode_frame
 from bus.errors import Fenced, LogRegressed, MessageTooLarge, Overloaded
+from bus.message import Counters
 from bus.tape import TapeReader
 from tests.bus.rig import Fate, Line, Rig, Station
 from tests.bus.words import Count, Counted, HowMuch, Noted, Sum
@@ -242,6 +243,26 @@ def test_bytes_that_are_no_frame_are_counted_and_passed_over(rig: Rig) -> None:
 
     assert station.client.follower.bad_frames == 3
     assert station.failure is None
+
+
+def test_what_a_client_met_with_is_told_to_the_bus_with_the_next_greeting(rig: Rig) -> None:
+    producer, listener = rig.welcome("p", listening=False), rig.welcome("l")
+    producer.link.up, producer.link.down = Line(["drop"]), Noise([b"noise"])
+    listener.client.dead_letters = 2
+    producer.append(Counted("A", 0), mark=0)
+    rig.beat()
+    rig.until(lambda: listener.records)
+    listener.link.tape = Line(["drop"])
+    producer.append(Counted("A", 1), Counted("A", 2), mark=1)
+    rig.until(lambda: len(listener.records) == 3)
+    rig.beat()
+
+    assert rig.broker is not None
+    told = {service.name: service.counters for service in rig.broker.state().services}
+    assert told == {
+        "p": Counters(resends=1, bad_frames=1),
+        "l": Counters(dead_letters=2, gaps=1),
+    }
 
 
 class Noise(Line):

@@ -39,7 +39,7 @@ from bus.codec import (
     encode_live,
 )
 from bus.errors import BadMessage, MessageTooLarge
-from bus.message import Contract, Event, Fact
+from bus.message import Contract, Counters, Event, Fact
 from bus.subject import LENGTH_MAX
 from tests.bus.rig import CODEC
 from tests.bus.words import CONTRACT, Count, Counted, HowMuch, Noted
@@ -53,10 +53,11 @@ BODIES = st.dictionaries(
 RAWS = BODIES.map(lambda body: msgspec.Raw(msgspec.msgpack.encode(body)))
 SUBJECTS = st.from_regex(r"[a-z]{1,8}\.[a-z]{1,8}\.[A-Z]{1,5}(\.1d)?", fullmatch=True)
 DRAFTS = st.builds(Draft, SUBJECTS, NUMBERS, RAWS, st.none() | NUMBERS)
+COUNTERS = st.builds(Counters, *[st.integers(0, 1 << 62)] * 4)
 DURABILITIES = st.sampled_from(["logged", "synced"])
 
 FRAMES: st.SearchStrategy[Frame] = st.one_of(
-    st.builds(Hello, NAMES, NUMBERS, NUMBERS, st.booleans(), NUMBERS),
+    st.builds(Hello, NAMES, NUMBERS, NUMBERS, st.booleans(), NUMBERS, COUNTERS),
     st.builds(Bye, NAMES, NUMBERS),
     st.builds(Welcome, NUMBERS, NUMBERS, NAMES, NUMBERS, NUMBERS),
     st.builds(
@@ -182,6 +183,10 @@ FORGED = [
     msgpack.packb(["append", "svc", 1, 0, 1, "written", []]),
     msgpack.packb(["append", "svc", 1, 0, 1, "logged", [["a.b.c", 1 << 63, {}]]]),
     msgpack.packb(["goodbye", "svc", 1]),
+    msgpack.packb(["hello", "svc", 0, 0, True, 1, None]),
+    msgpack.packb(["hello", "svc", 0, 0, True, 1, {"gaps": -1}]),
+    msgpack.packb(["hello", "svc", 0, 0, True, 1, {"gaps": 1 << 63}]),
+    msgpack.packb(["hello", "svc", 0, 0, True, 1, {"gaps": "many"}]),
     msgpack.packb({"hello": "svc"}),
 ]
 

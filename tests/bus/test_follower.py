@@ -46,6 +46,13 @@ def counted(*numbers: int) -> list[Event]:
     return [Counted("A", number) for number in numbers]
 
 
+def listening(cursor: int = 0) -> Follower:
+    """A follower that has heard everything there was."""
+    follower = Follower(cursor)
+    follower.told("t", cursor)
+    return follower
+
+
 def seqs(records: list[Record]) -> list[int]:
     return [record.seq for record in records]
 
@@ -68,7 +75,7 @@ def test_frames_that_follow_the_cursor_are_taken_without_asking_the_tape() -> No
 
 
 def test_a_gap_is_read_from_the_tape_and_live_frames_go_on_behind_it() -> None:
-    paper, follower = Paper(), Follower()
+    paper, follower = Paper(), listening()
     first, _lost, third = paper.write(*counted(1, 2, 3))
     follower.offer([first, third])
 
@@ -175,6 +182,42 @@ def test_a_tape_without_what_was_told_is_a_regress_and_not_waited_for_in_circles
 
     with pytest.raises(LogRegressed, match="ends at seq 2, this reader already knows of 5"):
         follower.take(paper.reading, 10)
+
+
+def test_a_gap_counts_once_however_many_frames_come_behind_it() -> None:
+    paper, follower = Paper(), listening()
+    frames = paper.write(*counted(*range(6)))
+    follower.offer(frames[:1] + frames[2:4])
+    follower.offer([frames[4], frames[5], paper.heartbeat()])
+
+    assert follower.gaps == 1
+    while follower.take(paper.reading, 10):
+        pass
+    follower.offer(paper.write(*counted(6, 7))[1:])
+    assert follower.gaps == 2
+
+
+def test_a_lost_end_and_what_is_lost_before_a_long_body_are_gaps() -> None:
+    paper, follower = Paper(), listening()
+    paper.write(*counted(1))
+    follower.offer([paper.heartbeat()])
+    assert follower.gaps == 1
+    while follower.take(paper.reading, 10):
+        pass
+    follower.offer(paper.write(Counted("A", 2), LONG)[1:])
+
+    assert follower.gaps == 2
+
+
+def test_what_no_frame_is_missing_for_is_no_gap() -> None:
+    paper = Paper(*counted(1, 2))
+    joiner, reader = Follower(), listening(cursor=2)
+    joiner.told("t", 2)
+    frames = [*paper.write(Counted("A", 3), LONG, Counted("A", 4)), paper.heartbeat()]
+    joiner.offer(frames)
+    reader.offer([frames[0], frames[0], *frames[1:]])
+
+    assert (joiner.gaps, reader.gaps) == (0, 0)
 
 
 class Following(RuleBasedStateMachine):

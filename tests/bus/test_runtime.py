@@ -375,7 +375,7 @@ class TestDeadLetters:
             number for number in range(400) for _ in range(10)
         ]
         rig.until(lambda: post.runtime.heard == 4_400)
-        assert post.runtime.dead_letters == 0
+        assert post.client.dead_letters == 0
         assert post.runtime.state.counted == tuple(("A", number) for number in range(400))
 
     def test_facts_that_together_say_too_many_bytes_are_spoken_on_in_several(

@@ -425,7 +425,7 @@ class PathConformance:
         producer, post = rig.welcome("p"), rig.ready(counter())
         body = msgspec.Raw(CODEC.body(Noted("A", "this is no number")))
         producer.client.append((Draft("count.made.A", 1, body),), 0, "logged")
-        rig.until(lambda: post.runtime.dead_letters and len(rig.tape()) == 2)
+        rig.until(lambda: post.client.dead_letters and len(rig.tape()) == 2)
 
         letter = CODEC.fact(rig.tape()[1]).event
         assert (letter.seq, letter.subject_of_letter) == (1, "count.made.A")

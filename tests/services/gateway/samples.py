@@ -157,6 +157,7 @@ def bus(*ready: str, degraded: str = "") -> BusState:
         batch_p50=2.0,
         resends=1,
         refused=0,
+        bad_frames=0,
         tape_bytes=4_096,
         services=tuple(ServiceState(name, True, 7, 0, 42, 1, 0.1) for name in names),
     )
