@@ -28,7 +28,6 @@ from bus.codec import (
     decode_frame,
     encode_frame,
     encode_heartbeat,
-    encode_live,
 )
 from bus.errors import BadMessage, BusError, StorageFailed
 from bus.message import BusState, BusStatus, ServiceState
@@ -149,10 +148,10 @@ class Broker:
         started = self._clock.elapsed_seconds()
         done = self._committed([append for _, append in waiting])
         self._seconds.append(self._clock.elapsed_seconds() - started)
-        self._sizes.append(len(done.records))
+        self._sizes.append(len(done.frames))
         self._count(done)
-        for record in done.records:
-            self._hub.publish(encode_live(record))
+        for frame in done.frames:
+            self._hub.publish(frame)
         for (identity, _), answer in zip(waiting, done.answers, strict=True):
             self._send(identity, answer)
 
@@ -165,18 +164,17 @@ class Broker:
                 AppendRefused(turn.mark, error.code, error.message, error.remedy, self._tape.head)
                 for turn in turns
             ]
-            return Committed([*refusals], [])
-        if done.records:
+            return Committed([*refusals], [], 0)
+        if done.frames:
             self.degraded = ""
         return done
 
     def _count(self, done: Committed) -> None:
         refused = sum(isinstance(answer, AppendRefused) for answer in done.answers)
-        fresh = len({(r.producer, r.heard) for r in done.records})
-        self.counts["events"] += len(done.records)
-        self.counts["commits"] += bool(done.records)
+        self.counts["events"] += len(done.frames)
+        self.counts["commits"] += bool(done.frames)
         self.counts["refused"] += refused
-        self.counts["resends"] += len(done.answers) - refused - fresh
+        self.counts["resends"] += len(done.answers) - refused - done.turns
 
     def _beat(self) -> None:
         tape = self._tape

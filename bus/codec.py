@@ -279,8 +279,7 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
 
 def checksum(record: Record) -> int:
     """CRC-32 over everything in the row, so that a flipped bit anywhere in it is found."""
-    head = "|".join(map(str, record[:-1]))
-    return zlib.crc32(record.body, zlib.crc32(head.encode()))
+    return zlib.crc32(record.body, zlib.crc32(_encoder.encode(record[:-1])))
 
 
 class Codec:

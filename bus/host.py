@@ -18,10 +18,10 @@ from bus.codec import Codec
 from bus.errors import AddressRefused, Fenced, LogRegressed, StorageFailed, TapeDamaged
 from bus.message import Command, Contract
 from bus.ports import Saver
+from bus.reading import TapeReader
 from bus.runtime import Runtime
 from bus.saving import SnapshotSaver
 from bus.supervisor import FATAL
-from bus.tape import TapeReader
 from bus.transport.zeromq import ZeroMQLink, address
 from bus.workers import Workers
 from config.logging import configure_logging

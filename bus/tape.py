@@ -3,21 +3,20 @@
 Each turn is all or nothing, and comes with its producer's mark, so that a turn sent twice is kept
 once. The file has no index but seq; the table of heads (last seq of each subject) is what a restart
 needs. Exactly one connection ever writes and checkpoints: SQLite 3.7.0 to 3.51.2 can corrupt a WAL
-that two connections reset at once (sqlite.org/wal.html#walresetbug). Each row carries a CRC-32,
-since SQLite itself does not notice a flipped bit.
+that two connections reset at once (sqlite.org/wal.html#walresetbug). SQLite itself notices no
+flipped bit, so each row carries a CRC-32, each commit a seal over all before it, and the witness
+beside the file says where it must end.
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
-from collections.abc import Iterable, Sequence
-from itertools import count
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from bus.codec import (
-    BODY_BYTES_MAX,
     Append,
     Appended,
     AppendRefused,
@@ -25,33 +24,29 @@ from bus.codec import (
     Record,
     check_turn,
     checksum,
+    encode_live,
 )
 from bus.errors import BusError, Conflict, Fenced, LogRegressed, StorageFailed, TapeDamaged
+from bus.reading import check_order, select
+from bus.seal import Chain, first_seal, next_seal
 from bus.subject import parse
+from bus.tapefile import (
+    REMEDY,
+    UNREADABLE,
+    Connect,
+    connect,
+    connect_to_read,
+    is_of_this_format,
+    open_to_write,
+)
+from bus.witness import Statement, Witness, boot_id, read_witness, witness_of
 
-FORMAT = 1
-PAGE_BYTES_MAX = 4 << 20
 TAIL_CHECKED = 1_000
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE event (
-    seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, at_us INTEGER NOT NULL, prev INTEGER NOT NULL,
-    producer TEXT NOT NULL, heard INTEGER NOT NULL, version INTEGER NOT NULL,
-    body BLOB NOT NULL, crc INTEGER NOT NULL
-);
-CREATE TABLE head (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE mark (
-    producer TEXT PRIMARY KEY, epoch INTEGER NOT NULL, mark INTEGER NOT NULL,
-    first INTEGER NOT NULL, last INTEGER NOT NULL, at_us INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
-"""What reading a damaged file raises: a name with a flipped bit may be no text any more."""
-TABLES = {"meta", "event", "head", "mark"}
-_COLUMNS = "seq, subject, at_us, prev, producer, heard, version, body"
-_INSERT = f"INSERT INTO event ({_COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"
+_END = "SELECT seq, at_us, seal FROM event ORDER BY seq DESC LIMIT 1"
+_SEALS = "SELECT seq, crc, seal FROM event WHERE seq > ? ORDER BY seq"
 _FALSE_HEAD = """
 SELECT head.subject FROM head LEFT JOIN event USING (seq) WHERE event.subject IS NOT head.subject
 """
@@ -62,9 +57,7 @@ WHERE mark.mark <> -1 AND (
     f.producer IS NOT mark.producer OR f.heard IS NOT mark.mark OR f.at_us IS NOT mark.at_us OR
     l.producer IS NOT mark.producer OR l.heard IS NOT mark.mark OR l.at_us IS NOT mark.at_us)
 """
-_REMEDY = (
-    "stop the deck, keep a copy of the file, and run `python -m bus.verify` to see what is sound"
-)
+_OLDER = "put the newer one back, or put this one in its place knowingly with `tapedeck restore`"
 
 
 class Mark(NamedTuple):
@@ -78,38 +71,56 @@ class Mark(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What one transaction did: an answer for each append, in order, and the new records."""
+    """What one transaction did: an answer for each append, in order, and what goes live.
+
+    ``frames`` are the live frames of the new events, ``turns`` how many turns they are.
+    """
 
     answers: list[Appended | AppendRefused]
-    records: list[Record]
+    frames: list[bytes]
+    turns: int
 
 
 class TapeWriter:
     """The one writer. Opens or creates the file.
 
-    Raises `TapeDamaged` or `StorageFailed` with the remedy.
+    Raises `TapeDamaged` or `StorageFailed` with the remedy; then nothing was written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connected: Connect = connect) -> None:
         self.path = path
-        self._db = _open_for_writing(path)
         self._synchronous = ""
+        found = is_of_this_format(path)
+        if found:  # looked at before anything is written: a closing writer checkpoints its log
+            with closing(connect_to_read(path)) as db:
+                self._load(db)
+        else:
+            _check_absence(path)
+        self._db = open_to_write(path, connected)
+        if not found:
+            self._load(self._db)
+        self._witness = self._appointed()
+
+    def _load(self, db: sqlite3.Connection) -> None:
         try:
-            self._load()
+            self._know(db)
         except (*UNREADABLE, TypeError, ValueError) as error:  # a column of another type
-            self._db.close()
-            raise TapeDamaged(f"{path} cannot be read ({error})", _REMEDY) from error
+            db.close()
+            raise TapeDamaged(f"{self.path} cannot be read ({error})", REMEDY) from error
         except TapeDamaged:
-            self._db.close()
+            db.close()
             raise
 
-    def _load(self) -> None:
-        self.tape_id = self._meta("tape_id")
-        self.head, self.at_us = self._end()
-        self.heads: dict[str, int] = dict(self._db.execute("SELECT subject, seq FROM head"))
-        self.marks = {row[0]: Mark(*map(int, row[1:])) for row in self._db.execute(_MARKS)}
-        self._check_tail()
-        self._check_tables()
+    def _know(self, db: sqlite3.Connection) -> None:
+        self.tape_id = self._meta(db, "tape_id")
+        end = db.execute(_END).fetchone()
+        self.head, self.at_us = (int(end[0]), int(end[1])) if end else (0, 0)
+        self._seal = bytes(end[2] or b"") if end else first_seal(self.tape_id)
+        self.heads: dict[str, int] = dict(db.execute("SELECT subject, seq FROM head"))
+        self.marks = {row[0]: Mark(*map(int, row[1:])) for row in db.execute(_MARKS)}
+        self._check_tail(db)
+        self._check_tables(db)
+        self._hear_witness(db)
 
     def enlist(self, producer: str, epoch: int) -> Mark:
         """The producer's mark under its epoch; epoch 0 starts a new one.
@@ -133,21 +144,28 @@ class TapeWriter:
         """
         staged = _Staged(self, max(now_us, self.at_us))
         answers = [staged.take(turn) for turn in turns]
-        synced = any(turn.durability == "synced" for turn in turns)
-        if staged.records:
-            self._write(staged.records, staged.marks, staged.heads, synced=synced)
-            self.head, self.at_us = staged.records[-1].seq, staged.at_us
-            self.heads.update(staged.heads)
-            self.marks.update(staged.marks)
-        return Committed(answers, staged.records)
+        if staged.rows:
+            synced = any(turn.durability == "synced" for turn in turns)
+            self._keep(staged, synced=synced)
+        return Committed(answers, staged.frames, staged.turns)
 
     def close(self) -> None:
         """Checkpoint and let go of the file."""
         self._db.close()
+        self._witness.close()
+
+    def _keep(self, staged: _Staged, *, synced: bool) -> None:
+        seal = next_seal(self._seal, staged.crcs)
+        staged.rows[-1] = (*staged.rows[-1][:-1], seal)
+        self._write(staged.rows, staged.marks, staged.heads, synced=synced)
+        self.head, self.at_us, self._seal = staged.next - 1, staged.at_us, seal
+        self.heads.update(staged.heads)
+        self.marks.update(staged.marks)
+        self._testify(synced=synced)
 
     def _write(
         self,
-        records: Sequence[Record],
+        rows: Sequence[tuple[object, ...]],
         marks: dict[str, Mark],
         heads: dict[str, int],
         *,
@@ -157,11 +175,8 @@ class TapeWriter:
         try:
             self._sync(synced)
             db.execute("BEGIN IMMEDIATE")
-            db.executemany(
-                _INSERT,
-                [(*record, checksum(record)) for record in records],
-            )
-            db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?)", list(heads.items()))
+            db.executemany(_INSERT, rows)
+            db.executemany("INSERT OR REPLACE INTO head VALUES (?, ?)", heads.items())
             db.executemany(
                 "INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?)",
                 [(producer, *mark) for producer, mark in marks.items()],
@@ -170,10 +185,23 @@ class TapeWriter:
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-            raise StorageFailed(
-                f"the tape {self.path} refused an append ({error})",
-                "free disk space or mend the disk; reading goes on, appending resumes by itself",
-            ) from error
+            raise self._refused(error) from error
+
+    def _testify(self, *, synced: bool) -> None:
+        """A witness that cannot write is a disk that fails.
+
+        The commit stands, and the producer's next attempt is told so.
+        """
+        try:
+            self._witness.tell(self.head, self._seal, synced=synced)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> StorageFailed:
+        return StorageFailed(
+            f"the tape {self.path} refused an append ({error})",
+            "free disk space or mend the disk; reading goes on, appending resumes by itself",
+        )
 
     def _sync(self, synced: bool) -> None:
         """FULL survives a loss of power and costs an fsync.
@@ -185,36 +213,70 @@ class TapeWriter:
             self._db.execute(f"PRAGMA synchronous = {wanted}")
             self._synchronous = wanted
 
-    def _meta(self, name: str) -> str:
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    def _appointed(self) -> Witness:
+        """The witness, which tells at once what it may: both its places exist from then on."""
+        try:
+            witness = Witness(witness_of(self.path), self._synced, boot_id())
+            for _ in range(2):
+                witness.tell(self.head, self._seal, synced=False)
+        except OSError as error:
+            self._db.close()
+            raise self._refused(error) from error
+        return witness
+
+    # -- what is checked at each start -------------------------------------------------------
+
+    def _meta(self, db: sqlite3.Connection, name: str) -> str:
+        row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise TapeDamaged(f"{self.path} has no {name}", _REMEDY)
+            raise TapeDamaged(f"{self.path} has no {name}", REMEDY)
         return str(row[0])
 
-    def _end(self) -> tuple[int, int]:
-        row = self._db.execute("SELECT seq, at_us FROM event ORDER BY seq DESC LIMIT 1").fetchone()
-        return (int(row[0]), int(row[1])) if row else (0, 0)
-
-    def _check_tail(self) -> None:
+    def _check_tail(self, db: sqlite3.Connection) -> None:
         """The last rows are read at each start: a crash can only have hurt the end."""
-        after = max(0, self.head - TAIL_CHECKED)
+        start = after = max(0, self.head - TAIL_CHECKED)
         while after < self.head:
-            rows = _select(self._db, "seq > ?", (after,), TAIL_CHECKED)
-            _check_order(rows, after, self.path)
+            rows = select(db, "seq > ?", (after,), TAIL_CHECKED)
+            check_order(rows, after, self.path)
             after = rows[-1].seq
         last_seen = max(self.heads.values(), default=0)
         if last_seen != self.head:
             raise TapeDamaged(
-                f"{self.path} ends at seq {self.head}, its table of heads at {last_seen}", _REMEDY
+                f"{self.path} ends at seq {self.head}, its table of heads at {last_seen}", REMEDY
             )
+        self._check_seals(db, start)
 
-    def _check_tables(self) -> None:
+    def _check_seals(self, db: sqlite3.Connection, after: int) -> None:
+        chain = Chain(first_seal(self.tape_id) if after == 0 else None)
+        seal: bytes | None = self._seal
+        for seq, crc, seal in db.execute(_SEALS, (after,)):
+            if not chain.holds(crc, seal):
+                raise TapeDamaged(f"the seal at seq {seq} of {self.path} is false", REMEDY)
+        if seal is None:
+            raise TapeDamaged(f"{self.path} ends at seq {self.head} without a seal", REMEDY)
+
+    def _check_tables(self, db: sqlite3.Connection) -> None:
         """Heads and marks carry no checksum; each must name the row it came from."""
         for table, sql in (("head", _FALSE_HEAD), ("mark", _FALSE_MARK)):
-            if false := self._db.execute(sql).fetchone():
+            if false := db.execute(sql).fetchone():
                 raise TapeDamaged(
-                    f"the {table} of {false[0]} in {self.path} is not what its row says", _REMEDY
+                    f"the {table} of {false[0]} in {self.path} is not what its row says", REMEDY
                 )
+
+    def _hear_witness(self, db: sqlite3.Connection) -> None:
+        told = read_witness(witness_of(self.path)) or Statement()
+        self._synced = told.synced
+        if (kept := told.demands(boot_id())) > self.head:
+            raise TapeDamaged(
+                f"{self.path} ends at seq {self.head}, though all up to seq {kept} was kept: "
+                "its end was lost, or it is an older copy",
+                _OLDER,
+            )
+        row = db.execute("SELECT seal FROM event WHERE seq = ?", (told.head,)).fetchone()
+        if row and row[0] != told.seal:
+            raise TapeDamaged(
+                f"seq {told.head} of {self.path} is not the one that was acknowledged", _OLDER
+            )
 
 
 class _Staged:
@@ -226,10 +288,13 @@ class _Staged:
     def __init__(self, tape: TapeWriter, at_us: int) -> None:
         self._tape = tape
         self.at_us = at_us
-        self.records: list[Record] = []
+        self.next = tape.head + 1
+        self.turns = 0
+        self.rows: list[tuple[object, ...]] = []
+        self.crcs: list[int] = []
+        self.frames: list[bytes] = []
         self.heads: dict[str, int] = {}
         self.marks: dict[str, Mark] = {}
-        self._next = tape.head + 1
 
     def take(self, turn: Append) -> Appended | AppendRefused:
         try:
@@ -253,138 +318,56 @@ class _Staged:
         check_turn(turn.producer, turn.drafts)
         for draft in turn.drafts:
             parse(draft.subject)
-            self._expect(draft)
-        first = self._next
+            if draft.expected is not None:
+                self._expect(draft)
+        first = self.next
         for draft in turn.drafts:
             self._keep(turn, draft)
-        last = self._next - 1
+        last = self.next - 1
+        self.turns += 1
         self.marks[turn.producer] = Mark(known.epoch, turn.mark, first, last, self.at_us)
         return Appended(turn.mark, first, last, self.at_us, turn.durability)
 
     def _keep(self, turn: Append, draft: Draft) -> None:
-        self.records.append(
-            Record(
-                seq=self._next,
-                subject=draft.subject,
-                at_us=self.at_us,
-                prev=self._last(draft.subject),
-                producer=turn.producer,
-                heard=turn.mark,
-                version=draft.version,
-                body=bytes(draft.body),
-            )
+        seq, subject = self.next, draft.subject
+        prev = self._last(subject)
+        record = Record(
+            seq,
+            subject,
+            self.at_us,
+            prev,
+            turn.producer,
+            turn.mark,
+            draft.version,
+            bytes(draft.body),
         )
-        self.heads[draft.subject] = self._next
-        self._next += 1
+        crc = checksum(record)
+        self.rows.append((*record, crc, None))
+        self.crcs.append(crc)
+        self.frames.append(encode_live(record))
+        self.heads[subject] = seq
+        self.next = seq + 1
 
     def _last(self, subject: str) -> int:
         return self.heads.get(subject) or self._tape.heads.get(subject, 0)
 
     def _expect(self, draft: Draft) -> None:
         actual = self._last(draft.subject)
-        if draft.expected is not None and draft.expected != actual:
+        if draft.expected != actual:
             raise Conflict(
                 f"{draft.subject} ends at seq {actual}, not at {draft.expected}",
                 "read what is new and decide again",
             )
 
 
-class TapeReader:
-    """A reading connection (``mode=ro``); each call is one short transaction, fetched whole.
-
-    An open read cursor would keep the WAL from being checkpointed. Not to be shared between
-    threads.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._db = _connect_for_reading(path)
-
-    def read(self, after: int, limit: int) -> list[Record]:
-        """The records after a seq, oldest first, at most ``limit`` and about 4 MiB.
-
-        Raises `TapeDamaged`.
-        """
-        records = _select(self._db, "seq > ?", (after,), limit)
-        if records:
-            _check_order(records, after, self.path)
-        return records
-
-    def get(self, seqs: Sequence[int]) -> list[Record]:
-        """The records of these seqs (at most 5,000), in order; raises `TapeDamaged`."""
-        places = ",".join("?" * len(seqs))
-        bytes_max = len(seqs) * BODY_BYTES_MAX
-        return _select(self._db, f"seq IN ({places})", tuple(seqs), len(seqs), bytes_max)
-
-    def seq_at(self, at_us: int) -> int:
-        """The last seq recorded at or before the instant, by bisection.
-
-        ``at_us`` never goes back.
-        """
-        low, high = self.first() - 1, self.head()
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self._at(middle) <= at_us else (low, middle - 1)
-        return low
-
-    def head(self) -> int:
-        """The last seq, 0 for an empty tape."""
-        return self._number("SELECT COALESCE(MAX(seq), 0) FROM event")
-
-    def first(self) -> int:
-        """The first seq on this tape, 1 for an empty one."""
-        return self._number("SELECT COALESCE(MIN(seq), 1) FROM event")
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-    def _at(self, seq: int) -> int:
-        return self._number("SELECT at_us FROM event WHERE seq = ?", seq)
-
-    def _number(self, sql: str, *values: int) -> int:
-        try:
-            row = self._db.execute(sql, values).fetchone()
-        except UNREADABLE as error:
-            raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", _REMEDY) from error
-        if row is None:
-            raise TapeDamaged(f"seq {values[0]} is not on the tape {self.path}", _REMEDY)
-        return int(row[0])
-
-
-def _select(
-    db: sqlite3.Connection,
-    where: str,
-    values: tuple[int, ...],
-    limit: int,
-    bytes_max: int = PAGE_BYTES_MAX,
-) -> list[Record]:
-    sql = f"SELECT {_COLUMNS}, crc FROM event WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
-    try:
-        return list(_checked(db.execute(sql, (*values, limit)), bytes_max))
-    except UNREADABLE as error:
-        raise TapeDamaged(f"the tape cannot be read ({error})", _REMEDY) from error
-
-
-def _checked(rows: Iterable[tuple[object, ...]], bytes_max: int) -> Iterable[Record]:
-    size = 0
-    for row in rows:
-        record = Record(*row[:-1])  # type: ignore[arg-type]
-        # A flipped bit can change a column's type too, which SQLite does not hold to the schema's.
-        if not isinstance(row[-2], bytes) or checksum(record) != row[-1]:
-            raise TapeDamaged(f"seq {record.seq} does not match its checksum", _REMEDY)
-        yield record
-        size += len(record.body)
-        if size > bytes_max:
-            return
-
-
-def _check_order(records: Sequence[Record], after: int, path: Path) -> None:
-    """The rows must be those that follow ``after``, without a hole."""
-    if not records or records[-1].seq != after + len(records):
-        found = {record.seq for record in records}
-        missing = next(seq for seq in count(after + 1) if seq not in found)
-        raise TapeDamaged(f"seq {missing} is not on the tape {path}", _REMEDY)
+def _check_absence(path: Path) -> None:
+    """No tape is begun where one is missed."""
+    told = read_witness(witness_of(path))
+    if told and told.demands(boot_id()):
+        raise TapeDamaged(
+            f"{path} is empty, though all up to seq {told.demands(boot_id())} was kept",
+            f"put the tape back, or remove {witness_of(path)} to begin a new one",
+        )
 
 
 def _check_epoch(producer: str, epoch: int, known: int) -> None:
@@ -398,75 +381,3 @@ def _check_epoch(producer: str, epoch: int, known: int) -> None:
             f"{producer} speaks under epoch {epoch}, the tape knows {known}",
             "another process runs under this name: end one of them",
         )
-
-
-def _open_for_writing(path: Path) -> sqlite3.Connection:
-    db: sqlite3.Connection | None = None
-    try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        _prepare(db, path)
-    except (*UNREADABLE, BusError) as error:
-        if db is not None:
-            db.close()
-        raise _unopened(path, error) from error
-    return db
-
-
-def _unopened(path: Path, error: Exception) -> BusError:
-    if isinstance(error, BusError):
-        return error
-    if isinstance(error, sqlite3.OperationalError):
-        remedy = "check that the folder exists, is writable and has space"
-        return StorageFailed(f"the tape {path} cannot be opened ({error})", remedy)
-    return TapeDamaged(f"{path} is no tape ({error})", _REMEDY)
-
-
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Make an empty file a tape; of any other file nothing is touched before it proves to be one.
-
-    A process that dies between the two statements leaves an empty database, which is no damage.
-    """
-    names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    tables = {str(row[0]) for row in names}
-    if tables and TABLES - tables:
-        raise TapeDamaged(
-            f"{path} is no tape: it holds other tables ({', '.join(sorted(tables))})",
-            "move the file away, or set another TAPEDECK_HOME",
-        )
-    if tables:
-        _check_format(db, path)
-    db.execute("PRAGMA journal_mode = WAL")
-    if not tables:
-        _create(db)
-
-
-def _create(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA synchronous = FULL")
-    db.executescript("BEGIN;" + _SCHEMA)
-    meta = {"tape_id": secrets.token_hex(8), "format": str(FORMAT)}
-    db.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
-    db.execute("COMMIT")
-
-
-def _check_format(db: sqlite3.Connection, path: Path) -> None:
-    found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
-    if found != (str(FORMAT),):
-        raise TapeDamaged(
-            f"{path} has format {found and found[0]}, this Tapedeck knows {FORMAT}",
-            "run the newer Tapedeck that wrote it",
-        )
-
-
-def _connect_for_reading(path: Path) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        db.execute("PRAGMA query_only = ON")
-        db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
-    except (*UNREADABLE, OSError) as error:
-        remedy = (
-            _REMEDY
-            if path.exists()
-            else "start the deck once with `make run`, or set TAPEDECK_HOME"
-        )
-        raise StorageFailed(f"the tape {path} cannot be read ({error})", remedy) from error
-    return db

@@ -19,7 +19,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bus.codec import Record, checksum
-from bus.tape import FORMAT, PAGE_BYTES_MAX, TABLES, UNREADABLE, Mark
+from bus.reading import COLUMNS, PAGE_BYTES_MAX
+from bus.seal import Chain, first_seal
+from bus.tape import Mark
+from bus.tapefile import FORMAT, TABLES, UNREADABLE, connect_to_read
+from bus.witness import Statement, boot_id, read_witness, witness_of
 
 CLEAN, DAMAGED, CANNOT_RUN = 0, 1, 2
 PAGE_ROWS = 2_000
@@ -31,10 +35,9 @@ UNREADABLE_MAX = 10_000
 KINDS = (int, str, int, int, str, int, int, bytes)
 """Of a row's columns; SQLite stores whatever a damaged page says."""
 
-_ROWS = """
-SELECT seq, subject, at_us, prev, producer, heard, version, body, crc FROM event
-WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?
-"""
+_ROWS = f"""
+SELECT {COLUMNS}, crc, seal FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?
+"""  # noqa: S608
 
 
 class CannotRun(Exception):
@@ -72,12 +75,15 @@ class Tables(NamedTuple):
     head: int
     heads: dict[Any, Any]
     marks: dict[Any, Mark]
+    witnessed: int = 0
+    """The seq that the witness beside the tape demands."""
 
 
 class Inspection:
     """Looks at rows one after the other; knows of the tape only what it was shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, tape_id: str = "") -> None:
+        self._chain = Chain(first_seal(tape_id) if tape_id else None)
         self.findings: list[Finding] = []
         self.found = 0
         self.records = 0
@@ -88,8 +94,9 @@ class Inspection:
         self._gaps: list[tuple[int, int]] = []
         self._seq = 0
         self._last: Record | None = None
+        self._sealed = True
 
-    def look(self, columns: Sequence[object], crc: object) -> None:
+    def look(self, columns: Sequence[object], crc: object, seal: object) -> None:
         """One more row, in the order of the file."""
         self.records += 1
         seq = columns[0] if isinstance(columns[0], int) else self._seq + 1
@@ -104,7 +111,7 @@ class Inspection:
             self._gap(seq, seq)
             self._find(seq, "does not match its checksum")
         else:
-            self._sound(record)
+            self._sound(record, crc, seal)
 
     def skip(self, seq: int, error: Exception) -> None:
         """A row that cannot be read."""
@@ -117,6 +124,10 @@ class Inspection:
         if tables.head > self._seq:
             self._gap(self._seq + 1, tables.head)
             self._find(self._seq + 1, f"is missing, and all after it up to seq {tables.head}")
+        elif tables.witnessed > tables.head:
+            self._find(tables.head + 1, f"is missing: all up to seq {tables.witnessed} was kept")
+        elif self._last and self._last.seq == tables.head and not self._sealed:
+            self._find(tables.head, "ends the tape without a seal: the rest of its commit is lost")
         if tables.meta.get("format") != str(FORMAT) or not tables.meta.get("tape_id"):
             self._find(0, f"what it says of itself is not what was written ({tables.meta})")
         for subject, seq in _differences(tables.heads, self._heads):
@@ -144,9 +155,9 @@ class Inspection:
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(seq, what))
 
-    def _sound(self, record: Record) -> None:
+    def _sound(self, record: Record, crc: int, seal: object) -> None:
         self.sound += 1
-        for fault in self._faults(record):
+        for fault in (*self._faults(record), *self._broken_seals(crc, seal)):
             self._find(record.seq, fault)
         if not self.found:
             self.sound_to = record.seq
@@ -165,12 +176,19 @@ class Inspection:
         if self._begins_turn(record) and record.heard <= mark.mark and not self._gaps:
             yield f"is of a turn that {record.producer} had said before"
 
+    def _broken_seals(self, crc: int, seal: object) -> Iterator[str]:
+        self._sealed = seal is not None
+        if not (seal is None or isinstance(seal, bytes)) or not self._chain.holds(crc, seal):
+            yield "ends a commit whose seal is false: some event before it is not the one committed"
+            self._chain.lose()
+
     def _begins_turn(self, record: Record) -> bool:
         """The events of one turn follow one another and have the same mark."""
         last = self._last
         return last is None or (record.producer, record.heard) != (last.producer, last.heard)
 
     def _gap(self, first: int, last: int) -> None:
+        self._chain.lose()
         if self._gaps and self._gaps[-1][1] == first - 1:
             self._gaps[-1] = (self._gaps[-1][0], last)
         elif len(self._gaps) < GAPS_MAX:
@@ -191,11 +209,12 @@ def inspect(path: Path) -> Report:
     """Read the whole tape; raises `CannotRun`."""
     if not path.is_file() or not path.stat().st_size:
         raise CannotRun(f"{path} is no tape: name one, or set TAPEDECK_HOME")
-    inspection = Inspection()
-    tables = Tables({}, 0, {}, {})
+    inspection, tables = Inspection(), Tables({}, 0, {}, {})
+    told = read_witness(witness_of(path)) or Statement()  # before the tape, which may grow
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            tables = _tables(db, path)
+        with closing(connect_to_read(path)) as db:
+            tables = _tables(db, path)._replace(witnessed=told.demands(boot_id()))
+            inspection = Inspection(str(tables.meta.get("tape_id", "")))
             _look_at_all(db, tables.head, inspection)
             inspection.compare(tables)
     except UNREADABLE as error:
@@ -228,8 +247,10 @@ def _tables(db: sqlite3.Connection, path: Path) -> Tables:
     if not names & TABLES:
         raise CannotRun(f"{path} is no tape: it is a database of another program")
     meta = dict(db.execute("SELECT name, value FROM meta"))
-    if (found := str(meta.get("format"))).isdecimal() and int(found) > FORMAT:
-        raise CannotRun(f"{path} has format {found}, which a newer Tapedeck wrote and can verify")
+    if (found := str(meta.get("format"))).isdecimal() and int(found) != FORMAT:
+        why = "which a newer Tapedeck wrote and can verify"
+        older = f"and is brought up to {FORMAT}, row by row, when the deck next starts"
+        raise CannotRun(f"{path} has format {found}, {why if int(found) > FORMAT else older}")
     heads = dict(db.execute("SELECT subject, seq FROM head"))
     rows = db.execute("SELECT producer, epoch, mark, first, last, at_us FROM mark")
     marks = {row[0]: Mark(*row[1:]) for row in rows}
@@ -244,8 +265,8 @@ def _look_at_all(db: sqlite3.Connection, head: int, inspection: Inspection) -> N
     while after < head and unreadable < UNREADABLE_MAX:
         before = after
         try:
-            for columns, crc in _page(db, after, head):
-                inspection.look(columns, crc)
+            for columns, crc, seal in _page(db, after, head):
+                inspection.look(columns, crc, seal)
                 after = columns[0]
         except UNREADABLE as error:
             after += 1
@@ -257,12 +278,12 @@ def _look_at_all(db: sqlite3.Connection, head: int, inspection: Inspection) -> N
                 return
 
 
-def _page(db: sqlite3.Connection, after: int, head: int) -> Iterator[tuple[Any, object]]:
+def _page(db: sqlite3.Connection, after: int, head: int) -> Iterator[tuple[Any, object, object]]:
     """Rows of some megabytes at most; while a cursor is open the writer's log can only grow."""
     with closing(db.execute(_ROWS, (after, head, PAGE_ROWS))) as rows:
         size = 0
-        for *columns, crc in rows:
-            yield columns, crc
+        for *columns, crc, seal in rows:
+            yield columns, crc, seal
             size += len(columns[-1]) if isinstance(columns[-1], bytes) else 0
             if size > PAGE_BYTES_MAX:
                 return

@@ -7,7 +7,7 @@ from functools import cache, partial
 from bus.clock import SystemClock
 from bus.codec import Codec
 from bus.host import serve, start
-from bus.tape import TapeReader
+from bus.reading import TapeReader
 from market.messages import CONTRACT
 from services.cache.actor import build
 from services.cache.saver import ShelfSaver

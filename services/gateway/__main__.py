@@ -15,7 +15,7 @@ from bus.courier import Courier
 from bus.errors import AddressRefused
 from bus.host import HOPELESS, connect, start
 from bus.supervisor import FATAL
-from bus.tape import TapeReader
+from bus.reading import TapeReader
 from bus.transport.zeromq import address
 from config.settings import PROJECT_ROOT, Settings
 from market.messages import CONTRACT

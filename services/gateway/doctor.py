@@ -189,7 +189,8 @@ def _tail_read(path: Path) -> tuple[int, int]:
 
     Raises `TapeDamaged` or `StorageFailed`.
     """
-    from bus.tape import TAIL_CHECKED, TapeReader
+    from bus.reading import TapeReader
+    from bus.tape import TAIL_CHECKED
 
     with closing(TapeReader(path)) as reader:
         head, last_at_us = reader.head(), 0

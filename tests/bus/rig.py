@@ -22,9 +22,10 @@ from bus.codec import Append, Appended, AppendRefused, Codec, Record, Reply, Req
 from bus.errors import BusError
 from bus.message import Command, Durability, Event, Message, Query
 from bus.ports import Hub, Link, Saver
+from bus.reading import TapeReader
 from bus.runtime import Runtime
 from bus.saving import NoSaver
-from bus.tape import Committed, TapeReader, TapeWriter
+from bus.tape import Committed, TapeWriter
 from bus.transport.memory import MemoryHub, MemoryLink
 from bus.transport.zeromq import ZeroMQHub, ZeroMQLink, address
 from bus.workers import Workers

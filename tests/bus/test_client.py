@@ -13,7 +13,7 @@ from bus.client import ASKED_MAX, HELLO_SECONDS, UNACKED_MAX
 from bus.codec import TURN_EVENTS_MAX, Appended, decode_frame
 from bus.errors import Fenced, LogRegressed, MessageTooLarge, Overloaded
 from bus.message import Counters
-from bus.tape import TapeReader
+from bus.reading import TapeReader
 from tests.bus.rig import Fate, Line, Rig, Station
 from tests.bus.words import Count, Counted, HowMuch, Noted, Sum
 

@@ -18,7 +18,7 @@ from bus.courier import WAITING_MAX, Courier
 from bus.errors import BadMessage, BusError, Fenced, MessageTooLarge, Overloaded, Unavailable
 from bus.message import BusState, BusStatus, Done
 from bus.ports import Link
-from bus.tape import TapeReader
+from bus.reading import TapeReader
 from tests.bus.rig import CODEC, DEADLINE_SECONDS, Rig, until
 from tests.bus.words import Count, Counted, HowMuch, Sum, Supply, counter
 

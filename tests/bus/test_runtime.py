@@ -280,7 +280,8 @@ class RefusingTape(TapeWriter):
     """A tape that refuses every turn."""
 
     def append(self, turns: Sequence[Append], now_us: int) -> Committed:
-        return Committed([AppendRefused(t.mark, "conflict", "no", "decide", 0) for t in turns], [])
+        refusals = [AppendRefused(t.mark, "conflict", "no", "decide", 0) for t in turns]
+        return Committed([*refusals], [], 0)
 
 
 class TestDeadLetters:

@@ -22,11 +22,14 @@ from bus.codec import (
     AppendRefused,
     Draft,
     Record,
+    checksum,
 )
 from bus.errors import BusError, Fenced, LogRegressed, StorageFailed, TapeDamaged
 from bus.follower import Follower
 from bus.message import Durability
-from bus.tape import PAGE_BYTES_MAX, TAIL_CHECKED, TapeReader, TapeWriter
+from bus.reading import PAGE_BYTES_MAX, TapeReader
+from bus.tape import TAIL_CHECKED, TapeWriter
+from bus.witness import Witness, boot_id, witness_of
 
 NOON = 1_767_614_400_000_000
 
@@ -426,7 +429,7 @@ class TestOpening:
 
     def test_a_tape_of_a_later_version_is_refused(self, path: Path) -> None:
         TapeWriter(path).close()
-        alter(path, "UPDATE meta SET value = '2' WHERE name = 'format'")
+        alter(path, "UPDATE meta SET value = '3' WHERE name = 'format'")
 
         with pytest.raises(TapeDamaged, match="run the newer Tapedeck"):
             TapeWriter(path)
@@ -476,6 +479,14 @@ class TestOpening:
         alter(path, "UPDATE event SET crc = crc + 1 WHERE seq = 8")
         with pytest.raises(TapeDamaged, match="seq 8 does not match its checksum"):
             TapeWriter(path)
+
+
+class Crashed:
+    """The two files that a dead process leaves (its repr does not show them)."""
+
+    def __init__(self, main: bytes, log: bytes) -> None:
+        self.main = main
+        self.log = log
 
 
 class TestDamage:
@@ -595,7 +606,7 @@ class TestDamage:
         assert known in (truth[1], "refused")
 
     @pytest.fixture
-    def crashed(self, path: Path) -> tuple[bytes, bytes]:
+    def crashed(self, path: Path) -> Crashed:
         """The file and the log of a process that died after eight turns of two events."""
         tape = TapeWriter(path)
         tape.enlist("p", 0)
@@ -605,14 +616,15 @@ class TestDamage:
         main, log = path.read_bytes(), path.with_name("tape.db-wal").read_bytes()
         tape.close()
         remove_beside(path)
-        return main, log
+        witness_of(path).unlink()
+        return Crashed(main, log)
 
     @given(place=st.floats(0, 1))
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_a_log_cut_off_anywhere_leaves_whole_turns_and_nothing_else(
-        self, path: Path, crashed: tuple[bytes, bytes], place: float
+        self, path: Path, crashed: Crashed, place: float
     ) -> None:
-        main, log = crashed
+        main, log = crashed.main, crashed.log
         path.write_bytes(main)
         path.with_name("tape.db-wal").write_bytes(log[: round(place * len(log))])
         try:
@@ -621,6 +633,79 @@ class TestDamage:
                 assert survivor.head == 2 * (known.mark + 1 if known else 0)
         finally:
             remove_beside(path)
+            witness_of(path).unlink(missing_ok=True)
+
+    @given(place=st.floats(0, 1), flip=st.booleans())
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @pytest.mark.guarantee("torn-writes")
+    def test_a_log_that_lost_what_was_acknowledged_is_refused_and_left_as_it_is(
+        self, path: Path, crashed: Crashed, place: float, flip: bool
+    ) -> None:
+        main, log = crashed.main, crashed.log
+        spoilt = bytearray(log if flip else log[: round(place * (len(log) - 1))])
+        if flip:
+            spoilt[round(place * (len(log) - 1))] ^= 1
+        path.write_bytes(main)
+        path.with_name("tape.db-wal").write_bytes(spoilt)
+        with closing(Witness(witness_of(path), 0, boot_id())) as witness:
+            witness.tell(16, b"?" * 16, synced=False)
+        try:
+            with pytest.raises(TapeDamaged):
+                TapeWriter(path)
+            assert path.read_bytes() == main
+            assert path.with_name("tape.db-wal").read_bytes() == spoilt
+        finally:
+            remove_beside(path)
+            witness_of(path).unlink(missing_ok=True)
+
+    @pytest.mark.guarantee("bit-rot")
+    def test_a_row_forged_with_its_checksum_is_found_by_the_seal(self, written: Path) -> None:
+        with closing(TapeReader(written)) as reader:
+            [record] = reader.get([5])
+        forged = record._replace(body=b"\x81\xa1x\x01")
+        alter(
+            written,
+            f"UPDATE event SET body = x'81a17801', crc = {checksum(forged)} WHERE seq = 5",  # noqa: S608
+        )
+        with pytest.raises(TapeDamaged, match=r"the seal at seq 20 .* is false"):
+            TapeWriter(written)
+
+    @pytest.mark.guarantee("regress")
+    def test_an_older_copy_put_in_the_tapes_place_is_refused_at_the_start(
+        self, written: Path
+    ) -> None:
+        older = written.read_bytes()
+        with closing(TapeWriter(written)) as tape:
+            say(tape, turn(19, 20))
+        remove_beside(written)
+        written.write_bytes(older)
+        with pytest.raises(TapeDamaged, match="its end was lost, or it is an older copy"):
+            TapeWriter(written)
+
+    @pytest.mark.guarantee("acks")
+    def test_after_a_loss_of_power_only_what_was_synced_is_demanded(self, written: Path) -> None:
+        with closing(TapeReader(written)) as reader:
+            head = reader.head()
+        with closing(Witness(witness_of(written), head, "another boot")) as witness:
+            witness.tell(head + 5, b"?" * 16, synced=False)
+            witness.tell(head + 6, b"?" * 16, synced=False)
+        with closing(TapeWriter(written)) as tape:
+            assert tape.head == head
+        with closing(Witness(witness_of(written), head + 1, "another boot")) as witness:
+            witness.tell(head + 5, b"?" * 16, synced=False)
+            witness.tell(head + 6, b"?" * 16, synced=False)
+        with pytest.raises(TapeDamaged, match=f"though all up to seq {head + 1} was kept"):
+            TapeWriter(written)
+
+    @pytest.mark.guarantee("regress")
+    def test_another_history_of_the_same_length_is_refused(self, written: Path) -> None:
+        with closing(TapeReader(written)) as reader:
+            head = reader.head()
+        with closing(Witness(witness_of(written), 0, boot_id())) as witness:
+            witness.tell(head, b"?" * 16, synced=False)
+            witness.tell(head, b"?" * 16, synced=False)
+        with pytest.raises(TapeDamaged, match="is not the one that was acknowledged"):
+            TapeWriter(written)
 
 
 class TestTheDisk:

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.codec import BODY_BYTES_MAX, Append, Draft, Record, checksum
-from bus.tape import PAGE_BYTES_MAX, TapeReader, TapeWriter
+from bus.reading import PAGE_BYTES_MAX, TapeReader
+from bus.tape import TapeWriter
 from bus.verify import (
     CANNOT_RUN,
     CLEAN,
@@ -142,7 +143,7 @@ def test_a_tape_on_which_nothing_was_said_is_clean(tmp_path: Path) -> None:
         ),
         (
             "DELETE FROM meta WHERE name = 'tape_id'",
-            Finding(0, "what it says of itself is not what was written ({'format': '1'})"),
+            Finding(0, "what it says of itself is not what was written ({'format': '2'})"),
         ),
     ],
 )
@@ -177,8 +178,8 @@ def test_a_turn_that_is_there_twice_is_found(path: Path) -> None:
         ]
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for record in (again[0]._replace(producer="other"), again[1]):
-            row = (*record, checksum(record))
-            db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            row = (*record, checksum(record), None)
+            db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     found = [finding.what for finding in inspect(path).findings]
 
     assert "is of a turn that fetcher had said before" in found
@@ -225,12 +226,11 @@ def test_a_tape_that_grows_meanwhile_is_clean(path: Path) -> None:
 
 
 def test_what_is_said_while_it_reads_is_left_to_the_next_time(path: Path) -> None:
-    inspection = Inspection()
     with (
         closing(TapeWriter(path)) as tape,
         closing(sqlite3.connect(path, isolation_level=None)) as db,
     ):
-        tables = _tables(db, path)
+        tables, inspection = _tables(db, path), Inspection(tape.tape_id)
         write(tape, 3)
         _look_at_all(db, tables.head, inspection)
         inspection.compare(tables)
@@ -244,7 +244,7 @@ def test_a_large_tape_is_read_in_pages_of_some_megabytes(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         page = list(_page(db, 0, 26))
 
-    assert sum(len(columns[-1]) for columns, _ in page) <= PAGE_BYTES_MAX + BODY_BYTES_MAX
+    assert sum(len(columns[-1]) for columns, *_ in page) <= PAGE_BYTES_MAX + BODY_BYTES_MAX
     assert inspect(path).records == 26
 
 
@@ -313,7 +313,7 @@ def test_a_database_of_another_program_cannot_be_verified(
 
 
 def test_a_tape_of_a_later_version_cannot_be_verified(path: Path) -> None:
-    hurt(path, "UPDATE meta SET value = '2' WHERE name = 'format'")
+    hurt(path, "UPDATE meta SET value = '3' WHERE name = 'format'")
 
     with pytest.raises(CannotRun, match="which a newer Tapedeck wrote"):
         inspect(path)
@@ -378,7 +378,7 @@ def test_rows_as_a_writer_would_write_them_are_sound_and_without_one_they_are_no
     left_out = place % len(records) if damage and records else None
     for number, record in enumerate(records):
         if number != left_out:
-            inspection.look(record, checksum(record))
+            inspection.look(record, checksum(record), None)
 
     told = left_out is not None and left_out < len(records) - 1
     assert (inspection.found > 0) == told

@@ -8,7 +8,8 @@ import pytest
 
 from bus.codec import Append
 from bus.ports import TapeReading
-from bus.tape import TapeReader, TapeWriter
+from bus.reading import TapeReader
+from bus.tape import TapeWriter
 from bus.testing import FactTape
 from tests.bus.rig import CODEC
 from tests.conformance.tape_reading import FACTS, TapeReadingConformance

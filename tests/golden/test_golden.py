@@ -1,4 +1,4 @@
-"""The old tape can be read, and this version decides as the one that recorded it."""
+"""An old tape is brought up and read, and this version decides as the one that recorded it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from bus.codec import Codec
 from bus.message import Event, Fact
-from bus.tape import TapeReader
+from bus.reading import TapeReader
+from bus.tape import TapeWriter
 from bus.verify import main as verify
 from market.messages import CONTRACT
 from market.messages.analyzer import Decision
@@ -24,6 +25,7 @@ from tests.golden.reliving import relive
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unpacked = tmp_path_factory.mktemp("golden") / "tape.db"
     unpacked.write_bytes(lzma.decompress(PATH.read_bytes()))
+    TapeWriter(unpacked).close()
     return unpacked
 
 

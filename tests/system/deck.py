@@ -21,7 +21,7 @@ import requests
 from bus.client import Client
 from bus.clock import SystemClock
 from bus.message import ServiceState
-from bus.tape import TapeReader
+from bus.reading import TapeReader
 from bus.transport.zeromq import ZeroMQLink, address
 
 T = TypeVar("T")

@@ -11,9 +11,10 @@ from bus.broker import Broker
 from bus.client import Client
 from bus.codec import Codec
 from bus.message import Event
+from bus.reading import TapeReader
 from bus.runtime import Runtime
 from bus.saving import NoSaver
-from bus.tape import TapeReader, TapeWriter
+from bus.tape import TapeWriter
 from bus.transport.memory import MemoryHub, MemoryLink
 from bus.workers import Workers
 from market.messages import CONTRACT

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from bus.clock import SystemClock
 from bus.codec import Append, Codec
-from bus.tape import TapeReader, TapeWriter
+from bus.reading import TapeReader
+from bus.tape import TapeWriter
 from config.settings import Settings, read_settings
 from market.messages import CONTRACT
 from services.gateway import doctor

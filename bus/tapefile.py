@@ -1,0 +1,149 @@
+"""The tape's file: its tables, its format, and how it is opened to write or to read."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from bus.errors import BusError, StorageFailed, TapeDamaged
+from bus.upgrading import upgrade_format_1
+
+FORMAT = 2
+TABLES = {"meta", "event", "head", "mark"}
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises: a name with a flipped bit may be no text any more."""
+REMEDY = "stop the deck, keep a copy of the file, and run `tapedeck verify` to see what is sound"
+
+Connect = Callable[[Path], sqlite3.Connection]
+"""How the file is opened to be written: tests put failing disks in its place."""
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, at_us INTEGER NOT NULL, prev INTEGER NOT NULL,
+    producer TEXT NOT NULL, heard INTEGER NOT NULL, version INTEGER NOT NULL,
+    body BLOB NOT NULL, crc INTEGER NOT NULL, seal BLOB
+);
+CREATE TABLE head (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE mark (
+    producer TEXT PRIMARY KEY, epoch INTEGER NOT NULL, mark INTEGER NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, at_us INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The connection that writes."""
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that neither writes nor, when it is closed, checkpoints."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None)
+
+
+def open_to_write(path: Path, connected: Connect = connect) -> sqlite3.Connection:
+    """Open the tape; an empty file becomes one, and one of an older format is brought up.
+
+    Raises `TapeDamaged` for a file that is no tape of this format (nothing of it is touched), and
+    `StorageFailed` where the file cannot be opened.
+    """
+    db: sqlite3.Connection | None = None
+    try:
+        db = connected(path)
+        _prepare(db, path)
+    except (*UNREADABLE, BusError) as error:
+        if db is not None:
+            db.close()
+        raise _unopened(path, error) from error
+    return db
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open the tape to read; raises `StorageFailed`, and `TapeDamaged` for a newer format."""
+    try:
+        db = connect_to_read(path)
+        db.execute("PRAGMA query_only = ON")
+        found = _format(db, path)
+    except (*UNREADABLE, OSError) as error:
+        start = "start the deck once with `make run`, or set TAPEDECK_HOME"
+        remedy = REMEDY if path.exists() else start
+        raise StorageFailed(f"the tape {path} cannot be read ({error})", remedy) from error
+    if found != FORMAT:
+        db.close()
+        remedy = "start the deck once with `make run`: it brings the tape up"
+        raise StorageFailed(f"the tape {path} has the older format {found}", remedy)
+    return db
+
+
+def is_of_this_format(path: Path) -> bool:
+    """Whether a tape of this very format lies there; False for one yet to be made or brought up.
+
+    Raises as `open_to_write`. Nothing is written: a closing writer would checkpoint a damaged log.
+    """
+    if not path.exists():
+        return False
+    try:
+        with closing(connect_to_read(path)) as db:
+            return bool(_tables(db, path)) and _format(db, path) == FORMAT
+    except (*UNREADABLE, OSError) as error:
+        raise _unopened(path, error) from error
+
+
+def _unopened(path: Path, error: Exception) -> BusError:
+    if isinstance(error, BusError):
+        return error
+    if isinstance(error, sqlite3.OperationalError | OSError):
+        remedy = "check that the folder exists, is writable and has space"
+        return StorageFailed(f"the tape {path} cannot be opened ({error})", remedy)
+    return TapeDamaged(f"{path} is no tape ({error})", REMEDY)
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Make an empty file a tape; of any other file nothing is touched before it proves to be one.
+
+    A process that dies between the two statements leaves an empty database, which is no damage.
+    """
+    tables = _tables(db, path)
+    found = _format(db, path) if tables else FORMAT
+    db.execute("PRAGMA journal_mode = WAL")
+    if not tables:
+        _create(db)
+    elif found < FORMAT:
+        upgrade_format_1(db, path)
+
+
+def _tables(db: sqlite3.Connection, path: Path) -> set[str]:
+    names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    tables = {str(row[0]) for row in names}
+    if tables and TABLES - tables:
+        raise TapeDamaged(
+            f"{path} is no tape: it holds other tables ({', '.join(sorted(tables))})",
+            "move the file away, or set another TAPEDECK_HOME",
+        )
+    return tables
+
+
+def _create(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN")
+    for statement in _SCHEMA.split(";")[:-1]:
+        db.execute(statement)
+    meta = {"tape_id": secrets.token_hex(8), "format": str(FORMAT)}
+    db.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
+    db.execute("COMMIT")
+
+
+def _format(db: sqlite3.Connection, path: Path) -> int:
+    row = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+    found = str(row[0]) if row else ""
+    if not found.isdecimal() or not 1 <= int(found) <= FORMAT:
+        raise TapeDamaged(
+            f"{path} has format {found or 'none'}, this Tapedeck knows {FORMAT}",
+            "run the newer Tapedeck that wrote it",
+        )
+    return int(found)
