@@ -157,6 +157,12 @@ class Actor(Generic[S]):
             said.extend(self._reacted(state, group))
         return state, tuple(said)
 
+    def speak_on(self, state: S, facts: Facts) -> tuple[Event, ...]:
+        """What is said because of facts that the state has already."""
+        return tuple(
+            event for group in self._groups(facts) for event in self._reacted(state, group)
+        )
+
     def handle(self, state: S, command: Command, now_us: int) -> Spoken:
         """What the command makes this actor say and do; raises `Refused`."""
         function = self.decisions.get(type(command))

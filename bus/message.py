@@ -78,7 +78,10 @@ class Fact(msgspec.Struct, Generic[E_co], frozen=True):
 
 
 class DeadLetter(Event, frozen=True):
-    """A fact that an actor could not take after its attempts; the actor went on without it."""
+    """A fact that an actor could not take after its attempts; the actor went on without it.
+
+    ``seq`` and ``subject_of_letter`` are those of the fact. `ReplayLetter` has it taken again.
+    """
 
     stream: ClassVar[str] = "letter.dead"
     keyed_by: ClassVar[tuple[str, ...]] = ("service",)
@@ -89,6 +92,33 @@ class DeadLetter(Event, frozen=True):
     subject_of_letter: str
     error: str
     attempts: int
+
+
+class LetterReplayed(Event, frozen=True):
+    """The buried fact of this seq was taken again; what it made the actor say is in this turn."""
+
+    stream: ClassVar[str] = "letter.replayed"
+    keyed_by: ClassVar[tuple[str, ...]] = ("service",)
+    durability: ClassVar[Durability] = "synced"
+
+    service: str
+    seq: int
+
+
+class ReplayLetter(Command, frozen=True):
+    """Have a service take a fact again that it had buried; every service with an actor takes it.
+
+    The actor reacts to the fact with its present state; what it says is one turn together with
+    `LetterReplayed`, so that a fact is spoken on once, however often it is replayed. A fact that
+    still fails is refused with the error, and nothing is said.
+
+    It is not folded again: where only the reaction failed the state has it already, and where it
+    could not be decoded or folded the state has it since the code was mended, for other code folds
+    the tape anew. (A saver that keeps its rows across versions of the code must build them anew.)
+    """
+
+    service: str  # type: ignore[misc]  # this one alone is not of one service's contract
+    seq: int
 
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -121,7 +151,7 @@ class Contract:
             and issubclass(value, Message)
             and value.__module__ == module.__name__
         ]
-        return cls([DeadLetter, BusStatus, *found])
+        return cls([DeadLetter, LetterReplayed, ReplayLetter, BusStatus, *found])
 
     def _take(self, message: type[Message]) -> None:
         if issubclass(message, Event):

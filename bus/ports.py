@@ -85,6 +85,9 @@ class TapeReading(Protocol):
     def head(self) -> int:
         """The last seq."""
 
+    def last(self, subject: str) -> int:
+        """The last seq of the subject, 0 where there is none; each record's ``prev`` leads on."""
+
 
 class Saver(Protocol[S]):
     """Where an actor's state outlives its process; the tape can always rebuild it."""

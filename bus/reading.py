@@ -57,6 +57,10 @@ class TapeReader:
         """The last seq, 0 for an empty tape."""
         return self._number("SELECT COALESCE(MAX(seq), 0) FROM event")
 
+    def last(self, subject: str) -> int:
+        """The last seq of the subject, 0 where there is none."""
+        return self._number("SELECT COALESCE(MAX(seq), 0) FROM head WHERE subject = ?", subject)
+
     def first(self) -> int:
         """The first seq on this tape, 1 for an empty one."""
         return self._number("SELECT COALESCE(MIN(seq), 1) FROM event")
@@ -68,7 +72,7 @@ class TapeReader:
     def _at(self, seq: int) -> int:
         return self._number("SELECT at_us FROM event WHERE seq = ?", seq)
 
-    def _number(self, sql: str, *values: int) -> int:
+    def _number(self, sql: str, *values: int | str) -> int:
         try:
             row = self._db.execute(sql, values).fetchone()
         except UNREADABLE as error:

@@ -33,7 +33,8 @@ from bus.codec import (
     check_turn,
 )
 from bus.errors import BusError, LogRegressed, Overloaded
-from bus.message import Command, DeadLetter, Done, Event, Fact, Message, Query
+from bus.letters import replay
+from bus.message import Command, DeadLetter, Done, Event, Fact, Message, Query, ReplayLetter
 from bus.needs import Waiters, Waiting
 from bus.ports import Clock, Saver
 from bus.workers import Workers
@@ -295,13 +296,19 @@ class Runtime(Generic[S]):
             return  # nobody waits for the answer any more
         try:
             if isinstance(letter.message, Command):
-                outcome = self.actor.handle(self.state, letter.message, now)
+                outcome = self._handled(letter.message, now)
                 self._commit(self._turn_of(outcome, letter))
                 self._due_us = 0
             else:
                 self._answer(letter, now)
         except Exception as error:  # noqa: BLE001 - told to the asker, and logged
             self._refuse_because(letter, error)
+
+    def _handled(self, command: Command, now_us: int) -> Spoken:
+        if isinstance(command, ReplayLetter):
+            tape = self._client.tape()
+            return replay(self.actor, self.state, command.seq, tape, self._codec)
+        return self.actor.handle(self.state, command, now_us)
 
     def _refuse_because(self, letter: _Letter, error: Exception) -> None:
         if isinstance(error, Refused):

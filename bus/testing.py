@@ -10,9 +10,10 @@ Times are "HH:MM[:SS]" on 2026-01-05 (a Monday), an ISO-8601 instant, or microse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from bus.actor import Actor, Effect, Need, Refused, Spoken, Tick, spoken
@@ -170,12 +171,11 @@ class FactTape:
 
     def read(self, after: int, limit: int) -> list[Record]:
         """See `bus.ports.TapeReading`."""
-        return [self._record(fact) for fact in self._facts if fact.seq > after][:limit]
+        return list(islice(self._records(lambda seq: seq > after), limit))
 
     def get(self, seqs: Sequence[int]) -> list[Record]:
         """See `bus.ports.TapeReading`."""
-        wanted = set(seqs)
-        return [self._record(fact) for fact in self._facts if fact.seq in wanted]
+        return list(self._records(set(seqs).__contains__))
 
     def seq_at(self, at_us: int) -> int:
         """See `bus.ports.TapeReading`."""
@@ -185,13 +185,25 @@ class FactTape:
         """See `bus.ports.TapeReading`."""
         return self._facts[-1].seq if self._facts else 0
 
-    def _record(self, fact: Fact[Any]) -> Record:
+    def last(self, subject: str) -> int:
+        """See `bus.ports.TapeReading`."""
+        return max((fact.seq for fact in self._facts if fact.event.subject == subject), default=0)
+
+    def _records(self, wanted: Callable[[int], bool]) -> Iterator[Record]:
+        last: dict[str, int] = {}
+        for fact in self._facts:
+            subject = fact.event.subject
+            if wanted(fact.seq):
+                yield self._record(fact, last.get(subject, 0))
+            last[subject] = fact.seq
+
+    def _record(self, fact: Fact[Any], prev: int) -> Record:
         event = fact.event
         return Record(
             seq=fact.seq,
             subject=event.subject,
             at_us=fact.at_us,
-            prev=0,
+            prev=prev,
             producer="",
             heard=0,
             version=event.version,

@@ -167,8 +167,11 @@ def _event(event: type[Event]) -> str:
 
 def _request(request: type[Command | Query[Any]]) -> str:
     gives = f"`{request.reply.__name__}`" if issubclass(request, Query) else "`Done`"
-    to = f"To `{request.service}`, answered by {gives}"
-    return _joined(f"## {request.__name__}", _doc(request), to, _fields(request))
+    # The one command that every service takes has its addressee among its fields.
+    named = "service" in request.__struct_fields__
+    to = "the service it names" if named else f"`{request.service}`"
+    told = f"To {to}, answered by {gives}"
+    return _joined(f"## {request.__name__}", _doc(request), told, _fields(request))
 
 
 def _part(part: type[msgspec.Struct]) -> str:

@@ -431,12 +431,13 @@ class Rig:
         saver: Saver[S] | None = None,
         do: Callable[[Effect], Command | None] = lambda effect: None,
         opening: Iterable[Command] = (),
+        codec: Codec = CODEC,
     ) -> Post[S]:
         """An actor at work, not yet started."""
         client, link = self._client(actor.name)
         workers = Workers(do, client.wake)
         kept: Saver[S] = saver or NoSaver(actor.initial)
-        runtime = Runtime(actor, client, CODEC, self.clock, kept, workers, opening)
+        runtime = Runtime(actor, client, codec, self.clock, kept, workers, opening)
         post = Post(runtime, client, link)
         self.parties.append(post)
         return post

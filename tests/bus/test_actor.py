@@ -118,6 +118,13 @@ def test_a_reaction_sees_the_state_with_its_fact_in_it() -> None:
     assert said == (Doubled("A", 0), Doubled("B", 0))
 
 
+def test_what_is_said_of_facts_that_are_known_folds_nothing() -> None:
+    actor = counter()
+    before = actor.fold(Tally(), facts(Counted("A", 1)))
+
+    assert actor.speak_on(before, facts(Counted("A", 1), Doubled("A", 2))) == (Doubled("A", 2),)
+
+
 def test_a_fold_is_silent() -> None:
     actor = counter()
 

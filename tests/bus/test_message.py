@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from bus.errors import BadMessage, BadSubject
-from bus.message import BusStatus, Command, Contract, DeadLetter, Event
+from bus.message import BusStatus, Command, Contract, DeadLetter, Event, LetterReplayed
 from tests.bus import words
 from tests.bus.words import Count, Counted, Doubled, HowMuch, Noted, Supply
 
@@ -53,8 +53,9 @@ def test_a_contract_collects_what_a_module_defines_and_not_what_it_imports() -> 
     assert set(contract.events) == {
         *(kind.stream for kind in (Counted, Doubled, Noted)),
         DeadLetter.stream,
+        LetterReplayed.stream,
     }
-    assert set(contract.commands) == {"Count", "Supply"}
+    assert set(contract.commands) == {"Count", "Supply", "ReplayLetter"}
     assert set(contract.queries) == {"HowMuch", "BusStatus"}
 
 
@@ -89,4 +90,5 @@ def test_a_request_is_found_by_its_name_and_an_unknown_one_is_told() -> None:
 def test_an_empty_module_gives_a_contract_of_the_buss_own_messages() -> None:
     contract = Contract.of(types.ModuleType("empty"))
 
-    assert (set(contract.events), set(contract.queries)) == ({DeadLetter.stream}, {"BusStatus"})
+    assert set(contract.events) == {DeadLetter.stream, LetterReplayed.stream}
+    assert (set(contract.commands), set(contract.queries)) == ({"ReplayLetter"}, {"BusStatus"})

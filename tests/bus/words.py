@@ -7,7 +7,18 @@ from typing import ClassVar
 import msgspec
 
 from bus.actor import Actor, Need, Refused
-from bus.message import Command, Contract, DeadLetter, Durability, Event, Fact, Message, Query
+from bus.message import (
+    Command,
+    Contract,
+    DeadLetter,
+    Durability,
+    Event,
+    Fact,
+    LetterReplayed,
+    Message,
+    Query,
+    ReplayLetter,
+)
 
 
 class Counted(Event, frozen=True):
@@ -75,7 +86,9 @@ class HowMuch(Query[Sum], frozen=True):
     name: str
 
 
-CONTRACT = Contract([Counted, Doubled, Noted, Count, Supply, HowMuch, DeadLetter])
+CONTRACT = Contract(
+    [Counted, Doubled, Noted, Count, Supply, HowMuch, DeadLetter, LetterReplayed, ReplayLetter]
+)
 
 NEED_SECONDS = 5.0
 

@@ -64,6 +64,21 @@ class TapeReadingConformance:
     def test_the_head_is_the_last_seq(self, tape: TapeReading) -> None:
         assert tape.head() == len(FACTS)
 
+    def test_from_the_last_of_a_subject_links_lead_back_through_all_of_it(
+        self, tape: TapeReading
+    ) -> None:
+        for subject in {fact.event.subject for fact in FACTS}:
+            led, seq = list[int](), tape.last(subject)
+            while seq:
+                led.append(seq)
+                [record] = tape.get([seq])
+                seq = record.prev
+
+            assert led[::-1] == [fact.seq for fact in FACTS if fact.event.subject == subject]
+
+    def test_a_subject_that_nothing_was_said_of_has_no_last(self, tape: TapeReading) -> None:
+        assert (tape.last("count.made"), tape.last("count.made.C")) == (0, 0)
+
     def test_an_empty_tape_has_nothing(self, empty_tape: TapeReading) -> None:
         assert (empty_tape.read(0, 5), empty_tape.get([1])) == ([], [])
-        assert (empty_tape.head(), empty_tape.seq_at(50)) == (0, 0)
+        assert (empty_tape.head(), empty_tape.seq_at(50), empty_tape.last("a.b.c")) == (0, 0, 0)
