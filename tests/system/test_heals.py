@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from bus.actor import Actor
 from bus.codec import Codec, Record
-from bus.message import Fact
 from bus.verify import main as verify
 from config.settings import read_settings
 from market.messages import CONTRACT
 from market.messages.fetcher import Quote
 from services.analyzer.actor import Options
 from services.analyzer.actor import build as build_analyzer
-from services.cache.core.rows import bar_rows, entries
-from services.cache.store.sqlite import Tables
 from services.fetcher.actor import build as build_fetcher
 from services.fetcher.options import options_of
 from services.indicators.actor import indicators
 from tests.system.deck import SERVICES, RunningDeck, until
+from tests.system.folds import cache_folded, cache_rows, folded, snapshot
 from tests.system.publisher import Publisher
 
 pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(240)]
@@ -97,33 +92,7 @@ def _assert_projections_are_the_fold(deck: RunningDeck, records: list[Record]) -
         indicators,
     ]
     for actor in actors:
-        assert _snapshot(deck, actor) == _fold(actor, facts)
-    _assert_cache_is_the_fold(deck, facts)
-
-
-def _fold(actor: Actor[Any], facts: list[Fact[Any]]) -> Any:
-    return actor.fold(actor.initial(), facts)
-
-
-def _snapshot(deck: RunningDeck, actor: Actor[Any]) -> Any:
-    data = (deck.home / "state" / f"{actor.name}.snapshot").read_bytes()
-    *_, state = msgspec.msgpack.decode(data)
-    return msgspec.msgpack.decode(state, type=actor.state)
-
-
-def _assert_cache_is_the_fold(deck: RunningDeck, facts: list[Fact[Any]]) -> None:
-    fresh = Tables(deck.home / "state" / "fresh.db")
-    fresh.begin("fresh")
-    for fact in facts:
-        fresh.write(entries([fact]), bar_rows([fact]), fact.seq)
-    fresh.close()
-    lived, folded = (_dump(deck.home / "state" / f"{name}.db") for name in ("cache", "fresh"))
-    assert lived == folded
-
-
-def _dump(path: Path) -> dict[str, list[Any]]:
-    with sqlite3.connect(path) as db:
-        return {
-            table: sorted(db.execute(f"SELECT * FROM {table}"))  # noqa: S608 - our own words
-            for table in ("entry", "moment", "bar", "bar_before")
-        }
+        path = deck.home / "state" / f"{actor.name}.snapshot"
+        assert snapshot(path, actor)[0] == folded(actor, facts)
+    state = deck.home / "state"
+    assert cache_rows(state / "cache.db") == cache_folded(facts, state / "fresh.db")

@@ -1,0 +1,48 @@
+"""Kill any process at any moment: nothing is lost, doubled, moved or silently wrong."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from tests.torture.cast import EVERYBODY, PRODUCERS, begin, settle, tell
+from tests.torture.forms import forms
+from tests.torture.stage import Stage
+
+pytestmark = pytest.mark.xdist_group("torture")
+
+SEED = 20
+
+
+@pytest.mark.guarantee("total-order")
+@pytest.mark.guarantee("acks")
+@pytest.mark.guarantee("bus-restart")
+@pytest.mark.guarantee("snapshots")
+@pytest.mark.guarantee("projections")
+@pytest.mark.guarantee("requests")
+@forms("kills", short=16, long=120)
+def test_kills_at_random_lose_double_and_change_nothing_and_every_state_is_the_fold(
+    kills: int,
+) -> None:
+    chance, began = random.Random(SEED), time.monotonic()
+    with Stage() as stage:
+        begin(stage)
+        while stage.kills < kills:
+            victims = chance.sample(EVERYBODY, chance.choice((1, 1, 1, 2, 3)))
+            for name in victims:
+                stage.kill(name)
+            for name in victims:
+                stage.restart(name)
+            if chance.random() < 0.8:  # and at times the next ones die while these come back
+                _some_are_acknowledged(stage, chance.randrange(1, 60))
+        oracle = settle(stage)
+        tell("kills at random", stage, oracle, began)
+
+    assert oracle.findings == []
+
+
+def _some_are_acknowledged(stage: Stage, turns: int) -> None:
+    wanted = sum(map(stage.told, PRODUCERS)) + turns
+    stage.until(lambda: sum(map(stage.told, PRODUCERS)) >= wanted, "more acknowledgements")
