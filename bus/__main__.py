@@ -9,11 +9,11 @@ import structlog
 from bus.broker import Broker
 from bus.clock import SystemClock
 from bus.errors import AddressRefused, StorageFailed, TapeDamaged
-from bus.host import start, until_told
+from bus.host import sockets, start, until_told
 from bus.ports import Clock
 from bus.supervisor import FATAL
 from bus.tape import TapeWriter
-from bus.transport.zeromq import ZeroMQHub, address
+from bus.transport.zeromq import ZeroMQHub
 from config.settings import Settings
 
 LAST_WORDS_SECONDS = 2.0
@@ -47,8 +47,7 @@ def serve_out(broker: Broker, clock: Clock) -> None:
 
 
 def _open(settings: Settings) -> tuple[TapeWriter, ZeroMQHub]:
-    where = address(settings.bus.url, settings.run_dir)
-    return TapeWriter(settings.tape_path), ZeroMQHub(where)
+    return TapeWriter(settings.tape_path), ZeroMQHub(sockets(settings))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from bus.reading import TapeReader
 from bus.runtime import Runtime
 from bus.saving import SnapshotSaver
 from bus.supervisor import FATAL
-from bus.transport.zeromq import ZeroMQLink, address
+from bus.transport.zeromq import Address, ZeroMQLink, address
 from bus.workers import Workers
 from config.logging import configure_logging
 from config.settings import PROJECT_ROOT, Settings, SettingsError, prepare_home, read_settings
@@ -50,10 +50,15 @@ def start(service: str) -> Settings:
     return settings
 
 
+def sockets(settings: Settings) -> Address:
+    """Where the deck's sockets are; raises `AddressRefused`."""
+    return address(settings.bus.url, settings.run_dir, settings.gateway.token.reveal())
+
+
 def connect(service: str, settings: Settings) -> Client:
     """A client of the running bus."""
-    where = address(settings.bus.url, settings.run_dir)
-    return Client(service, ZeroMQLink(where), lambda: TapeReader(settings.tape_path), SystemClock())
+    link = ZeroMQLink(sockets(settings))
+    return Client(service, link, lambda: TapeReader(settings.tape_path), SystemClock())
 
 
 def serve(

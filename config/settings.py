@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, structs
@@ -33,6 +33,11 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 # No socket in run/ has a longer name than `control`.
 _IPC_PATH_BYTES_MAX = 107
 _IPC_NAME_BYTES_MAX = len("/control")
+
+# The tape and control take the two ports after the bus's.
+_BUS_PORT_MAX = 65_533
+# The keys of the TCP sockets follow from the token: a short one could be guessed at leisure.
+_TOKEN_LENGTH_MIN = 16
 
 _PLAIN_NAMES = ("TAPEDECK_HOME", "TAPEDECK_CONFIG", "FINNHUB_API_KEY")
 
@@ -201,13 +206,21 @@ def prepare_home(settings: Settings) -> None:
     """Make the home and its folders, the sockets' one for the owner alone.
 
     Raises:
-        SettingsError: if a folder cannot be made or written.
+        SettingsError: if a folder cannot be made or written, or the sockets' one is another's.
     """
+    run_dir = settings.run_dir
     try:
-        for folder in (settings.home, settings.logs_dir, settings.state_dir, settings.run_dir):
-            folder.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        run_dir.mkdir(mode=0o700, exist_ok=True)
+        if run_dir.stat().st_uid != os.geteuid():
+            raise SettingsError(
+                f"{run_dir} belongs to somebody else, who could pose as the deck on its sockets:"
+                " remove it, or choose a TAPEDECK_HOME of your own."
+            )
+        run_dir.chmod(0o700)
+        for folder in (settings.home, run_dir, settings.logs_dir, settings.state_dir):
+            folder.mkdir(exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
-        settings.run_dir.chmod(0o700)
     except OSError as error:
         raise SettingsError(
             f"TAPEDECK_HOME is {settings.home}, which cannot be written ({error}):"
@@ -255,24 +268,32 @@ def _bus_url_fault(settings: Settings) -> str:
     url = settings.bus.url
     if not url:
         return ""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 0
-    except ValueError:
-        parts, host, port = urlsplit(""), "", 0
-    if parts.scheme == "nats":
+    if url.startswith("nats://"):
         return f"bus.url is {url!r}, but this version has no NATS transport: leave it empty."
-    if parts.scheme != "tcp" or not 1 <= port <= 65_533 or parts.path:
+    match = re.fullmatch(r"tcp://([^/?#@\s]+):([0-9]{1,5})", url)
+    if match is None or not 1 <= int(match[2]) <= _BUS_PORT_MAX:
         return (
             f"bus.url is {url!r}, but must be empty (unix sockets under TAPEDECK_HOME)"
             " or like tcp://127.0.0.1:5550."
         )
-    if not is_loopback(host):
-        return (
-            f"bus.url is {url!r}, which other machines could reach, and ZeroMQ stays on this one:"
-            " use nats:// or the HTTP API."
-        )
-    return ""
+    if match[1] in ("127.0.0.1", "localhost"):
+        return ""
+    if is_loopback(match[1].strip("[]")):
+        return f"bus.url is {url!r}, but ZeroMQ is on 127.0.0.1 alone: write tcp://127.0.0.1:5550."
+    return (
+        f"bus.url is {url!r}, which other machines could reach, and ZeroMQ stays on this one:"
+        " use nats:// or the HTTP API."
+    )
+
+
+def _bus_token_fault(settings: Settings) -> str:
+    if not settings.bus.url or len(settings.gateway.token.reveal()) >= _TOKEN_LENGTH_MIN:
+        return ""
+    return (
+        f"bus.url is {settings.bus.url!r}, which every user of this machine can reach: set"
+        f" TAPEDECK_GATEWAY__TOKEN to a long random word ({_TOKEN_LENGTH_MIN} characters or more),"
+        " or leave bus.url empty."
+    )
 
 
 def _ipc_path_fault(settings: Settings) -> str:
@@ -320,6 +341,7 @@ def _indicators_fault(settings: Settings) -> str:
 
 _RULES = (
     _bus_url_fault,
+    _bus_token_fault,
     _ipc_path_fault,
     _exposure_fault,
     _fetcher_fault,

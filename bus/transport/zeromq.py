@@ -1,37 +1,39 @@
 """The bus between processes: ROUTER and XPUB at the broker, DEALER and SUB at each client.
 
 One frame a message: two-frame multipart was measured 5 times dearer. Only local addresses: ipc in a
-folder of mode 0700, or loopback TCP.
+folder of mode 0700, or loopback TCP behind a token (`bus.transport.gate`).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import zmq
 
 from bus.codec import FRAME_BYTES_MAX, check_frame
 from bus.errors import AddressRefused
+from bus.transport import gate
+from bus.transport.listeners import LIVE_FRAMES_MAX, Listeners
 
 BATCH_FRAMES_MAX = 2_048
 BATCH_BYTES_MAX = 1 << 20
-LIVE_FRAMES_MAX = 1_000
-"""Live frames kept for a reader that stalls; what overflows it reads from the tape.
-
-1,000 x 64 KiB bounds the memory.
-"""
 CONTROL_FRAMES_MAX = 10_000
 LINGER_MS = 200
 """The time in which the last frames of an ending process leave: without it most were lost."""
 IPC_PATH_BYTES_MAX = 107
+PORT_MAX = 65_533
+"""The tape and control take the two ports after the bus's."""
+
+_FRAME_BYTES_MAX = FRAME_BYTES_MAX + gate.SEAL_BYTES_MAX
 
 
-class Address(NamedTuple):
-    """Where the sockets are.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the sockets are, and the token that opens them where they are on TCP.
 
     The broker's for clients, the tape's for listeners, the gateway's for scripts.
     """
@@ -39,24 +41,26 @@ class Address(NamedTuple):
     bus: str
     tape: str
     control: str
+    token: str = field(default="", repr=False)
 
 
-def address(url: str, run_folder: Path) -> Address:
+def address(url: str, run_folder: Path, token: str = "") -> Address:
     """The sockets' addresses for a configured URL; empty means ipc in the folder.
 
     Raises `AddressRefused`.
     """
     if not url:
         return Address(*(_ipc(run_folder / name) for name in ("bus", "tape", "control")))
-    parts = urlsplit(url)
-    if parts.scheme != "tcp" or parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+    match = re.fullmatch(r"tcp://(?:127\.0\.0\.1|localhost):([0-9]{1,5})", url)
+    port = int(match[1]) if match else 0
+    if not 1 <= port <= PORT_MAX:
         raise AddressRefused(
             f"the bus does not bind {url!r}",
             "it serves this machine alone: use tcp://127.0.0.1:5550, or leave TAPEDECK_BUS__URL "
             "empty for ipc, or reach it from elsewhere through nats:// or the HTTP API",
         )
-    port = parts.port or 5550
-    return Address(*(f"tcp://127.0.0.1:{port + step}" for step in range(3)))
+    bus, tape, control = (f"tcp://127.0.0.1:{port + step}" for step in range(3))
+    return Address(bus, tape, control, token)
 
 
 def _ipc(path: Path) -> str:
@@ -70,7 +74,7 @@ def _ipc(path: Path) -> str:
 
 
 class ZeroMQHub:
-    """The broker's end. Binding a live ipc path succeeds silently: hold a lock before."""
+    """The broker's end; raises `AddressRefused`."""
 
     def __init__(self, where: Address) -> None:
         self._context = zmq.Context()
@@ -78,19 +82,16 @@ class ZeroMQHub:
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.SNDHWM, CONTROL_FRAMES_MAX)
         self._router.setsockopt(zmq.RCVHWM, CONTROL_FRAMES_MAX)
-        self._router.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
-        self._pub = self._context.socket(zmq.XPUB)
-        self._pub.setsockopt(zmq.SNDHWM, LIVE_FRAMES_MAX)
-        self._pub.setsockopt(zmq.MAXMSGSIZE, 1_024)
-        self._waker = _Waker()
+        self._router.setsockopt(zmq.MAXMSGSIZE, _FRAME_BYTES_MAX)
         self._router.setsockopt(zmq.LINGER, LINGER_MS)
-        self._pub.setsockopt(zmq.LINGER, 0)
         try:
-            _bind(self._router, where.bus)
-            _bind(self._pub, where.tape)
+            gate.bind(self._router, where.bus, where.token)
+            self._listeners = Listeners(self._context, where.tape, where.token)
         except AddressRefused:
-            self.close()
+            self._context.destroy(linger=0)
             raise
+        self._pub = self._listeners.socket
+        self._waker = _Waker()
         self._poller = _poller(self._router, self._pub, self._waker.reading)
 
     def receive(self, timeout_seconds: float) -> list[tuple[bytes, bytes]]:
@@ -99,20 +100,22 @@ class ZeroMQHub:
         if self._waker.reading in ready:
             self._waker.clear()
         if self._pub in ready:
-            _drain(self._pub, BATCH_FRAMES_MAX)
+            self._listeners.heed()
         return self._batch() if self._router in ready else []
 
     def _batch(self) -> list[tuple[bytes, bytes]]:
         frames: list[tuple[bytes, bytes]] = []
         size = 0
-        while len(frames) < BATCH_FRAMES_MAX and size < BATCH_BYTES_MAX:
+        for _ in range(BATCH_FRAMES_MAX):
             try:
                 parts = self._router.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 break
             if len(parts) == 2:  # a stranger's frames of other shapes are nobody's
                 frames.append((parts[0], parts[1]))
-                size += len(parts[1])
+            size += len(parts[-1])
+            if size >= BATCH_BYTES_MAX:
+                break
         return frames
 
     def send(self, identity: bytes, frame: bytes) -> bool:
@@ -140,7 +143,10 @@ class ZeroMQHub:
 
 
 class ZeroMQLink:
-    """A client's end: a DEALER for frames of its own, a SUB for the whole tape."""
+    """A client's end: a DEALER for frames of its own, a SUB for the whole tape.
+
+    Raises `AddressRefused`.
+    """
 
     def __init__(self, where: Address, *, listen: bool = True) -> None:
         self._context = zmq.Context()
@@ -151,14 +157,19 @@ class ZeroMQLink:
         self._sub.setsockopt(zmq.RCVHWM, LIVE_FRAMES_MAX)
         self._dealer.setsockopt(zmq.LINGER, LINGER_MS)
         self._sub.setsockopt(zmq.LINGER, 0)
-        self._waker = _Waker()
-        for socket, url in ((self._dealer, where.bus), (self._sub, where.tape)):
+        for socket in (self._dealer, self._sub):
             socket.setsockopt(zmq.RECONNECT_IVL, 50)
             socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
-            socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
-            socket.connect(url)
+            socket.setsockopt(zmq.MAXMSGSIZE, _FRAME_BYTES_MAX)
         if listen:
             self._sub.subscribe(b"")
+        try:
+            gate.connect(self._dealer, where.bus, where.token)
+            gate.connect(self._sub, where.tape, where.token)
+        except AddressRefused:
+            self._context.destroy(linger=0)
+            raise
+        self._waker = _Waker()
         self._poller = _poller(self._dealer, self._sub, self._waker.reading)
 
     def send(self, frame: bytes) -> bool:
@@ -226,14 +237,6 @@ class _Waker:
                 self._closed = True
                 os.close(self.reading)
                 os.close(self._writing)
-
-
-def _bind(socket: zmq.Socket[bytes], url: str) -> None:
-    try:
-        socket.bind(url)
-    except zmq.ZMQError as error:
-        remedy = "end what listens there, or choose another with TAPEDECK_BUS__URL or TAPEDECK_HOME"
-        raise AddressRefused(f"cannot bind {url} ({error})", remedy) from error
 
 
 def _poller(*sources: zmq.Socket[bytes] | int) -> zmq.Poller:

@@ -14,9 +14,8 @@ from bus.codec import Codec
 from bus.courier import Courier
 from bus.errors import AddressRefused
 from bus.host import HOPELESS, connect, start
-from bus.supervisor import FATAL
 from bus.reading import TapeReader
-from bus.transport.zeromq import address
+from bus.supervisor import FATAL
 from config.settings import PROJECT_ROOT, Settings
 from market.messages import CONTRACT
 from services.gateway.control import Control
@@ -26,7 +25,7 @@ from services.gateway.http import application
 from services.gateway.live import Live
 from services.gateway.metrics import Meters
 from services.gateway.news import News
-from services.gateway.place import url
+from services.gateway.place import sockets, url
 from services.gateway.serving import listen, serve
 
 log = structlog.get_logger()
@@ -35,8 +34,8 @@ log = structlog.get_logger()
 def main() -> None:
     """Join the bus, open the doors, serve until told to end."""
     settings = start("gateway")
-    gateway, where = settings.gateway, address(settings.bus.url, settings.run_dir)
-    news, meters, token = News(), Meters(), gateway.token.reveal()
+    gateway, where = settings.gateway, sockets(settings)
+    news, meters = News(), Meters()
     courier = Courier(
         connect("gateway", settings),
         Codec(CONTRACT),
@@ -45,12 +44,12 @@ def main() -> None:
     )
     try:
         listener = listen(gateway.host, gateway.port)
-        control = Control(courier, meters, where.control, token)
+        control = Control(courier, meters, where.control, where.token)
     except AddressRefused as error:
         log.critical("gateway.refused", error=str(error))
         courier.close()
         sys.exit(FATAL)
-    door = Door(gateway.host, token)
+    door = Door(gateway.host, gateway.token.reveal())
     app = application(courier, door, Live(courier, news, meters), meters, project_version())
     _greet(courier, settings)
     try:

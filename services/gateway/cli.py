@@ -22,6 +22,7 @@ from config.settings import Settings, SettingsError, read_settings
 from services.gateway.arguments import read_arguments
 from services.gateway.failures import Failure, failure_of
 from services.gateway.parameters import Parameter, parameters
+from services.gateway.place import sockets
 from services.gateway.verbs import FAILED, USAGE, VERBS, Verb, exit_code
 
 _EPILOG = (
@@ -82,15 +83,13 @@ def _json_option() -> click.Option:
 
 
 def _ask_deck(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
-    from bus.transport.zeromq import address
     from services.gateway.client import Client
 
     settings = _settings(as_json)
     try:
         read_arguments(verb.arguments, arguments, texts=False)
-        token = settings.gateway.token.reveal()
-        where = address(settings.bus.url, settings.run_dir)
-        with Client(where.control, token) as client:
+        where = sockets(settings)
+        with Client(where.control, where.token) as client:
             answer = client.call(verb.name, **arguments)
     except (Refused, BusError) as error:
         return _say_failure(failure_of(error), as_json)

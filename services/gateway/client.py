@@ -10,6 +10,8 @@ import zmq
 
 from bus.actor import Refused
 from bus.errors import BadMessage, Unavailable
+from bus.transport import gate
+from services.gateway.place import silence_remedy
 from services.gateway.verbs import verb_named
 
 CONNECT_SECONDS = 1.0
@@ -39,8 +41,7 @@ class Client:
             Refused: the deck said no.
             Unavailable: no deck runs there, or it did not answer in time.
         """
-        asked = {"verb": verb, "args": arguments} | ({"token": self._token} if self._token else {})
-        request = msgspec.msgpack.encode(asked)
+        request = msgspec.msgpack.encode({"verb": verb, "args": arguments})
         seconds = self._timeout_seconds or _patience_seconds(verb)
         for _ in range(ATTEMPTS):
             if (reply := self._ask(request, seconds)) is not None:
@@ -74,9 +75,8 @@ class Client:
             connection.send(request)
         except zmq.Again as error:
             self._drop()
-            raise Unavailable(
-                f"no deck runs at {self._address}", "start it with: make run"
-            ) from error
+            silence = f"no deck answers at {self._address}"
+            raise Unavailable(silence, silence_remedy(self._token)) from error
         try:
             return connection.recv()
         except zmq.Again:
@@ -90,7 +90,7 @@ class Client:
             self._socket.setsockopt(zmq.IMMEDIATE, 1)
             self._socket.setsockopt(zmq.LINGER, 0)
             self._socket.setsockopt(zmq.SNDTIMEO, int(CONNECT_SECONDS * 1_000))
-            self._socket.connect(self._address)
+            gate.connect(self._socket, self._address, self._token)
         return self._socket
 
     def _drop(self) -> None:

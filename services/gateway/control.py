@@ -1,8 +1,7 @@
 """The control socket: the verbs for scripts, in REQ/REP's envelope, one MessagePack map each way.
 
 ``{"verb", "args"}`` is answered by ``{"ok": true, "result"}`` or by ``{"ok": false, "error":
-{"code", "message", "remedy"}}``. Over TCP the request also carries ``token``. A ROUTER serves it,
-so that one slow answer holds up nobody.
+{"code", "message", "remedy"}}``. A ROUTER serves it, so that one slow answer holds up nobody.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ import zmq
 
 from bus.actor import Refused
 from bus.errors import AddressRefused, BusError, Overloaded
+from bus.transport import gate
 from market.instants import jsonable
 from market.symbols import BadTicker
 from services.gateway.arguments import read_arguments
 from services.gateway.deck import Deck
 from services.gateway.failures import failure_of
-from services.gateway.guard import same
 from services.gateway.holding import late
 from services.gateway.metrics import Meters
 from services.gateway.talk import Answered, Here, Request, Talk, advance, reply_here
@@ -48,7 +47,6 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     verb: str
     args: dict[str, Any] = {}
-    token: str = ""
 
 
 class _Held(NamedTuple):
@@ -71,21 +69,15 @@ class Control:
         token: str = "",
         elapsed_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        if address.startswith("tcp:") and not token:
-            raise AddressRefused(
-                f"{address} would let every user of this machine command the deck",
-                "set TAPEDECK_GATEWAY__TOKEN, or leave TAPEDECK_BUS__URL empty",
-            )
         self._deck = deck
         self._meters = meters
         self._elapsed_seconds = elapsed_seconds
-        self._token = token if address.startswith("tcp:") else ""
         self._held: dict[int, _Held] = {}
         self._ids = 0
         self._done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
         self._closing = False
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._router = _bound(self._context, address)
+        self._router = _bound(self._context, address, token)
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
         self._ear.setblocking(False)
@@ -137,8 +129,6 @@ class Control:
             self._refuse(envelope, name, error)
 
     def _verb(self, asked: Asked) -> Verb:
-        if self._token and not same(asked.token, self._token):
-            raise Refused("unauthorized", "this deck asks for its token", 'send it as "token"')
         if len(self._held) >= PENDING_MAX:
             raise Overloaded(f"{PENDING_MAX} requests are being answered", "try again in a moment")
         verb = verb_named(asked.verb)
@@ -237,19 +227,16 @@ def _reply(talk: Talk, future: Future[Any]) -> Request | Answered:
     return advance(talk, future.result())
 
 
-def _bound(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def _bound(context: zmq.Context[zmq.Socket[bytes]], address: str, token: str) -> zmq.Socket[bytes]:
     router = context.socket(zmq.ROUTER)
-    router.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX)
+    router.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_MAX + gate.SEAL_BYTES_MAX)
     router.setsockopt(zmq.SNDHWM, QUEUED_FRAMES_MAX)
     router.setsockopt(zmq.RCVHWM, QUEUED_FRAMES_MAX)
     try:
-        router.bind(address)
-    except zmq.ZMQError as error:
+        gate.bind(router, address, token)
+    except AddressRefused:
         context.destroy(linger=0)
-        raise AddressRefused(
-            f"{address} cannot be bound ({error.strerror})",
-            "end the other deck, or choose another TAPEDECK_HOME or TAPEDECK_BUS__URL",
-        ) from error
+        raise
     return router
 
 

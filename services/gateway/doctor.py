@@ -19,9 +19,9 @@ import msgspec
 
 from bus.errors import AddressRefused, BusError, TapeDamaged
 from config.settings import PROJECT_ROOT, Settings
+from services.gateway import place
 from services.gateway.arguments import Arguments
 from services.gateway.assets import chart_library
-from services.gateway.place import url
 from services.gateway.verbs import DEGRADED, FAILED, OK
 
 PYTHON_MIN = (3, 11)
@@ -110,10 +110,8 @@ def home(settings: Settings) -> Iterable[Finding]:
 
 def sockets(settings: Settings) -> Iterable[Finding]:
     """Whether the sockets' addresses can be used."""
-    from bus.transport.zeromq import address
-
     try:
-        where = address(settings.bus.url, settings.run_dir)
+        where = place.sockets(settings)
     except AddressRefused as error:
         yield Finding("sockets", "bad", error.message, error.remedy)
     else:
@@ -125,7 +123,7 @@ def port(settings: Settings) -> Iterable[Finding]:
     from services.gateway.serving import listen
 
     gateway = settings.gateway
-    where = url(gateway.host, gateway.port)
+    where = place.url(gateway.host, gateway.port)
     try:
         listen(gateway.host, gateway.port).close()
     except AddressRefused as error:

@@ -11,10 +11,11 @@ import msgspec
 import zmq
 
 from bus.errors import Unavailable
-from bus.transport.zeromq import address
+from bus.transport import gate
 from config.settings import Settings
 from market.instants import jsonable
 from services.gateway.arguments import TailWanted
+from services.gateway.place import silence_remedy, sockets
 from services.gateway.render import event_line
 
 HEARTBEAT = b"bus.heartbeat.-\0"
@@ -25,8 +26,8 @@ SUBJECTS_MAX = 10_000
 
 def run(settings: Settings, wanted: TailWanted, *, as_json: bool) -> int:
     """Print events until Ctrl-C, or until so many came."""
-    where = address(settings.bus.url, settings.run_dir).tape
-    for shown, event in enumerate(events(where, wanted.subject), 1):
+    where = sockets(settings)
+    for shown, event in enumerate(events(where.tape, wanted.subject, where.token), 1):
         click.echo(msgspec.json.encode(event).decode() if as_json else event_line(event))
         if shown == wanted.count:
             break
@@ -34,7 +35,7 @@ def run(settings: Settings, wanted: TailWanted, *, as_json: bool) -> int:
 
 
 def events(
-    where: str, subject: str, silence_seconds: float = SILENCE_SECONDS
+    where: str, subject: str, token: str = "", silence_seconds: float = SILENCE_SECONDS
 ) -> Iterator[dict[str, Any]]:
     """The live events whose subject begins with the text; raises `Unavailable` on silence."""
     seen: dict[str, int] = {}
@@ -43,22 +44,22 @@ def events(
         tape.setsockopt(zmq.RCVTIMEO, int(silence_seconds * 1_000))
         for prefix in (subject.encode(), HEARTBEAT):
             tape.setsockopt(zmq.SUBSCRIBE, prefix)
-        tape.connect(where)
+        gate.connect(tape, where, token)
         while True:
-            event = _event(_received(tape, where))
+            event = _event(_received(tape, where, token))
             if event is None:
                 continue
             _tell_gap(event, seen)
             yield event
 
 
-def _received(tape: zmq.Socket[bytes], where: str) -> bytes:
+def _received(tape: zmq.Socket[bytes], where: str, token: str) -> bytes:
     try:
         return tape.recv()
     except zmq.Again as error:
         seconds = int(tape.getsockopt(zmq.RCVTIMEO)) / 1_000
         silence = f"nothing came from {where} for {seconds:g} s"
-        raise Unavailable(silence, "start the deck with: make run") from error
+        raise Unavailable(silence, silence_remedy(token)) from error
 
 
 def _event(frame: bytes) -> dict[str, Any] | None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import random
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import zmq
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bus.codec import FRAME_BYTES_MAX
 from bus.errors import AddressRefused
-from bus.transport.zeromq import IPC_PATH_BYTES_MAX, ZeroMQHub, ZeroMQLink, address
+from bus.transport.zeromq import IPC_PATH_BYTES_MAX, Address, ZeroMQHub, ZeroMQLink, address
+from config.settings import SettingsError, read_settings
 from tests.bus.rig import Rig, ZeroMQWire, until
 from tests.bus.words import Counted
+
+TOKEN = "a long and random word"
 
 
 @pytest.fixture
@@ -36,28 +41,79 @@ def stranger() -> Iterator[zmq.Socket[bytes]]:
 
 
 def test_without_a_url_the_sockets_lie_in_the_run_folder(folder: Path) -> None:
-    assert address("", folder) == (
+    assert address("", folder) == Address(
         f"ipc://{folder}/bus",
         f"ipc://{folder}/tape",
         f"ipc://{folder}/control",
     )
 
 
-def test_a_url_gives_three_ports_of_the_loopback() -> None:
-    assert address("tcp://127.0.0.1:5550", Path()) == (
-        "tcp://127.0.0.1:5550",
-        "tcp://127.0.0.1:5551",
-        "tcp://127.0.0.1:5552",
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_url_gives_three_ports_of_the_loopback_and_the_token_that_does_not_show(
+    host: str,
+) -> None:
+    where = address(f"tcp://{host}:5550", Path(), TOKEN)
+    assert where == Address(
+        "tcp://127.0.0.1:5550", "tcp://127.0.0.1:5551", "tcp://127.0.0.1:5552", TOKEN
     )
+    assert TOKEN not in repr(where)
 
 
+@pytest.mark.guarantee("strangers")
 @pytest.mark.parametrize(
     "url",
-    ["tcp://0.0.0.0:5550", "tcp://192.168.1.2:5550", "tcp://*:5550", "nats://127.0.0.1", "ipc://x"],
+    [
+        "tcp://0.0.0.0:5550",
+        "tcp://192.168.1.2:5550",
+        "tcp://*:5550",
+        "tcp://[::1]:5550",
+        "tcp://127.8.8.8:5550",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:65534",
+        "nats://127.0.0.1",
+        "ipc://x",
+    ],
 )
 def test_any_other_address_is_refused_with_the_remedy(url: str) -> None:
     with pytest.raises(AddressRefused, match=r"nats:// or the HTTP API"):
-        address(url, Path())
+        address(url, Path(), TOKEN)
+
+
+HOSTS = st.sampled_from(
+    ["127.0.0.1", "localhost", "LOCALHOST", "127.1", "[::1]", "::1", "*", "0.0.0.0", "deck", ""]
+)
+PORTS = st.one_of(st.integers(-1, 70_000).map(str), st.sampled_from(["", "x", "05550", " 1"]))
+URLS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["tcp://", "TCP://", "ipc://", "nats://", "tcp:", ""]),
+    HOSTS,
+    PORTS.map(":{}".format) | st.just(""),
+    st.sampled_from(["", "", "", "/", "?a", "#a", "\n", ":1"]),
+)
+
+
+@pytest.mark.guarantee("strangers")
+@given(url=URLS.filter(bool))
+@example("tcp://127.0.0.1:5550")
+@example("tcp://localhost:65533")
+def test_the_settings_and_the_sockets_take_the_same_addresses(url: str) -> None:
+    def takes(reads: Callable[[], object]) -> bool:
+        try:
+            reads()
+        except (SettingsError, AddressRefused):
+            return False
+        return True
+
+    environ = {"TAPEDECK_BUS__URL": url, "TAPEDECK_GATEWAY__TOKEN": TOKEN, "TAPEDECK_HOME": "/h"}
+    in_settings = takes(lambda: read_settings(environ, Path("/nowhere")))
+    assert in_settings == takes(lambda: address(url, Path(), TOKEN))
+
+
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize("open_end", [ZeroMQHub, ZeroMQLink])
+def test_over_tcp_nothing_is_opened_without_a_token(open_end: Callable[[Address], object]) -> None:
+    with pytest.raises(AddressRefused, match="set TAPEDECK_GATEWAY__TOKEN to a long random word"):
+        open_end(address("tcp://127.0.0.1:5550", Path()))
 
 
 def test_a_path_too_long_for_a_socket_is_refused_with_the_remedy() -> None:
@@ -73,7 +129,7 @@ def test_a_taken_port_is_told_and_nothing_stays_open() -> None:
         first.bind(("127.0.0.1", 0))
         port = first.getsockname()[1]
         with pytest.raises(AddressRefused, match=f"cannot bind tcp://127.0.0.1:{port}"):
-            ZeroMQHub(address(f"tcp://127.0.0.1:{port}", Path()))
+            ZeroMQHub(address(f"tcp://127.0.0.1:{port}", Path(), TOKEN))
 
 
 def test_a_folder_that_is_not_there_is_told(folder: Path) -> None:

@@ -21,6 +21,8 @@ from config.settings import (
     read_settings,
 )
 
+TOKEN = {"TAPEDECK_GATEWAY__TOKEN": "sixteen letters."}
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -133,7 +135,7 @@ def test_reading_sets_no_variable_and_writes_no_file(root: Path) -> None:
 )
 def test_a_relative_home_starts_at_the_project(root: Path, text: str, expected: str) -> None:
     home = read_settings(
-        {"TAPEDECK_HOME": text, "TAPEDECK_BUS__URL": "tcp://[::1]:5550"}, root
+        {"TAPEDECK_HOME": text, "TAPEDECK_BUS__URL": "tcp://127.0.0.1:5550", **TOKEN}, root
     ).home
 
     assert str(home) == expected.format(root=root)
@@ -342,24 +344,63 @@ def test_no_secret_shows_in_the_settings(root: Path) -> None:
         msgspec.json.encode(settings.gateway.token)
 
 
-@pytest.mark.parametrize(
-    "url", ["", "tcp://127.0.0.1:5550", "tcp://localhost:7000", "tcp://[::1]:1"]
-)
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize("url", ["", "tcp://127.0.0.1:1", "tcp://localhost:65533"])
 def test_the_bus_stays_on_this_machine(root: Path, url: str) -> None:
-    assert read_settings({"TAPEDECK_BUS__URL": url}, root).bus.url == url
+    assert read_settings({"TAPEDECK_BUS__URL": url, **TOKEN}, root).bus.url == url
 
 
-@pytest.mark.parametrize("url", ["tcp://0.0.0.0:5550", "tcp://192.168.1.5:5550", "tcp://deck:5550"])
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tcp://0.0.0.0:5550",
+        "tcp://192.168.1.5:5550",
+        "tcp://*:5550",
+        "tcp://[::]:1",
+        "tcp://deck:1",
+    ],
+)
 def test_a_bus_that_others_could_reach_is_refused(root: Path, url: str) -> None:
-    assert refusal(root, {"TAPEDECK_BUS__URL": url}) == (
+    assert refusal(root, {"TAPEDECK_BUS__URL": url, **TOKEN}) == (
         f"bus.url is '{url}', which other machines could reach, and ZeroMQ stays on this one:"
         " use nats:// or the HTTP API."
     )
 
 
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize("host", ["[::1]", "127.8.8.8"])
+def test_a_bus_on_another_address_of_this_machine_is_refused(root: Path, host: str) -> None:
+    assert refusal(root, {"TAPEDECK_BUS__URL": f"tcp://{host}:5550", **TOKEN}) == (
+        f"bus.url is 'tcp://{host}:5550', but ZeroMQ is on 127.0.0.1 alone:"
+        " write tcp://127.0.0.1:5550."
+    )
+
+
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize("token", ["", "fifteen letters"])
+def test_a_bus_that_every_user_can_reach_needs_a_long_token(root: Path, token: str) -> None:
+    environ = {"TAPEDECK_BUS__URL": "tcp://127.0.0.1:5550", "TAPEDECK_GATEWAY__TOKEN": token}
+
+    assert refusal(root, environ) == (
+        "bus.url is 'tcp://127.0.0.1:5550', which every user of this machine can reach: set"
+        " TAPEDECK_GATEWAY__TOKEN to a long random word (16 characters or more),"
+        " or leave bus.url empty."
+    )
+
+
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:80", "tcp://127.0.0.1", "tcp://127.0.0.1:65534", "tcp://[", "ipc:///x"],
+    [
+        "http://127.0.0.1:80",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:0",
+        "tcp://127.0.0.1:65534",
+        "tcp://127.0.0.1:5550/x",
+        "tcp://me@127.0.0.1:5550",
+        "tcp://[",
+        "ipc:///x",
+    ],
 )
 def test_a_bus_url_of_another_kind_is_refused(root: Path, url: str) -> None:
     assert refusal(root, {"TAPEDECK_BUS__URL": url}) == (
@@ -388,7 +429,7 @@ def test_a_long_home_is_fine_where_no_unix_socket_is_made(root: Path) -> None:
     home = "/" + "h" * 200
 
     settings = read_settings(
-        {"TAPEDECK_HOME": home, "TAPEDECK_BUS__URL": "tcp://127.0.0.1:5550"}, root
+        {"TAPEDECK_HOME": home, "TAPEDECK_BUS__URL": "tcp://127.0.0.1:5550", **TOKEN}, root
     )
 
     assert str(settings.home) == home
@@ -461,6 +502,7 @@ def test_any_text_is_taken_within_bounds_or_refused_by_name(text: str, name: str
     assert settings.log.level in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
 
 
+@pytest.mark.guarantee("strangers")
 def test_the_home_is_made_with_a_room_for_sockets_that_only_its_owner_enters(root: Path) -> None:
     settings = read_settings({}, root)
 
@@ -470,6 +512,35 @@ def test_the_home_is_made_with_a_room_for_sockets_that_only_its_owner_enters(roo
     made: dict[str, Any] = {path.name: path.is_dir() for path in settings.home.iterdir()}
     assert made == {"logs": True, "run": True, "state": True}
     assert settings.run_dir.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.guarantee("strangers")
+def test_a_room_for_sockets_that_others_may_enter_is_closed_to_them_at_the_start(
+    root: Path,
+) -> None:
+    settings = read_settings({}, root)
+    settings.run_dir.mkdir(parents=True)
+    settings.run_dir.chmod(0o777)
+
+    prepare_home(settings)
+
+    assert settings.run_dir.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.guarantee("strangers")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_room_for_sockets_of_somebody_elses_is_refused(root: Path) -> None:
+    settings = read_settings({}, root)
+    settings.run_dir.mkdir(parents=True)
+    os.chown(settings.run_dir, 65_534, 65_534)
+
+    with pytest.raises(SettingsError) as refused:
+        prepare_home(settings)
+
+    assert str(refused.value) == (
+        f"{settings.run_dir} belongs to somebody else, who could pose as the deck on its sockets:"
+        " remove it, or choose a TAPEDECK_HOME of your own."
+    )
 
 
 def test_a_home_that_cannot_be_made_is_refused(root: Path) -> None:

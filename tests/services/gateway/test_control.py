@@ -193,7 +193,7 @@ def test_a_deck_that_is_not_there_is_told_apart_at_once(tmp_path: Path) -> None:
     with Client(f"ipc://{tmp_path / 'control'}") as client:
         with pytest.raises(Unavailable) as unavailable:
             client.call("status")
-        assert unavailable.value.remedy == "start it with: make run"
+        assert unavailable.value.remedy == "start the deck with: make run"
 
 
 def test_a_lost_answer_is_asked_for_once_more_on_a_fresh_socket(tmp_path: Path) -> None:
@@ -219,31 +219,37 @@ def test_a_lost_answer_is_asked_for_once_more_on_a_fresh_socket(tmp_path: Path) 
     assert seen[0] == seen[1]
 
 
-def test_over_tcp_the_token_is_asked_for(sockets: Any) -> None:
+@pytest.mark.guarantee("strangers")
+def test_over_tcp_whoever_has_the_token_is_answered_and_nobody_else(sockets: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    control = Control(FakeDeck(STATE), Meters(), address, token="open sesame")
+    deck = FakeDeck(STATE)
+    control = Control(deck, Meters(), address, token="open sesame")
     try:
-        with Client(address) as client, pytest.raises(Refused) as refused:
+        with Client(address, token="open sesam") as client, pytest.raises(Unavailable) as silence:
             client.call("status")
-        assert refused.value.code == "unauthorized"
-        with Client(address, token="open sesame") as client:
-            assert client.call("status")["success"]
-        stream = sockets(zmq.STREAM, address)
-        stream.send_multipart([stream.getsockopt(zmq.IDENTITY), b"\x00" * 64])
+        assert silence.value.remedy == (
+            "start the deck with: make run, or set TAPEDECK_GATEWAY__TOKEN to the one it was"
+            " started with"
+        )
+        stranger = sockets(zmq.REQ, address)
+        stranger.send(msgpack.packb({"verb": "status"}))
+        assert stranger.poll(200) == 0
+        assert deck.asked == []
         with Client(address, token="open sesame") as client:
             assert client.call("status")["success"]
     finally:
         control.close()
 
 
+@pytest.mark.guarantee("strangers")
 def test_over_tcp_without_a_token_nothing_is_served() -> None:
     with pytest.raises(AddressRefused, match="set TAPEDECK_GATEWAY__TOKEN"):
         Control(FakeDeck(), Meters(), "tcp://127.0.0.1:5552")
 
 
 def test_an_address_that_cannot_be_bound_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(AddressRefused, match="choose another TAPEDECK_HOME"):
+    with pytest.raises(AddressRefused, match="choose another with TAPEDECK_BUS__URL"):
         Control(FakeDeck(), Meters(), f"ipc://{tmp_path / 'none' / 'control'}")
 
 
