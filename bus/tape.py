@@ -53,9 +53,13 @@ SELECT head.subject FROM head LEFT JOIN event USING (seq) WHERE event.subject IS
 _FALSE_MARK = """
 SELECT mark.producer FROM mark
 LEFT JOIN event AS f ON f.seq = mark.first LEFT JOIN event AS l ON l.seq = mark.last
-WHERE mark.mark <> -1 AND (
-    f.producer IS NOT mark.producer OR f.heard IS NOT mark.mark OR f.at_us IS NOT mark.at_us OR
-    l.producer IS NOT mark.producer OR l.heard IS NOT mark.mark OR l.at_us IS NOT mark.at_us)
+LEFT JOIN event AS before ON before.seq = mark.first - 1
+LEFT JOIN event AS after ON after.seq = mark.last + 1
+WHERE CASE mark.mark WHEN -1 THEN (mark.first, mark.last, mark.at_us) <> (0, 0, 0) ELSE
+    (f.producer, f.heard, f.at_us) IS NOT (mark.producer, mark.mark, mark.at_us) OR
+    (l.producer, l.heard, l.at_us) IS NOT (mark.producer, mark.mark, mark.at_us) OR
+    (before.producer, before.heard) IS (mark.producer, mark.mark) OR
+    (after.producer, after.heard) IS (mark.producer, mark.mark) END
 """
 _OLDER = "put the newer one back, or put this one in its place knowingly with `tapedeck restore`"
 
@@ -235,16 +239,28 @@ class TapeWriter:
     def _check_tail(self, db: sqlite3.Connection) -> None:
         """The last rows are read at each start: a crash can only have hurt the end."""
         start = after = max(0, self.head - TAIL_CHECKED)
+        heads: dict[str, int] = {}
+        marks: dict[str, int] = {}
         while after < self.head:
             rows = select(db, "seq > ?", (after,), TAIL_CHECKED)
             check_order(rows, after, self.path)
             after = rows[-1].seq
+            heads.update((row.subject, row.seq) for row in rows)
+            marks.update((row.producer, row.heard) for row in rows)
         last_seen = max(self.heads.values(), default=0)
         if last_seen != self.head:
             raise TapeDamaged(
                 f"{self.path} ends at seq {self.head}, its table of heads at {last_seen}", REMEDY
             )
+        self._check_known("head", heads, self.heads)
+        self._check_known("mark", marks, {name: mark.mark for name, mark in self.marks.items()})
         self._check_seals(db, start)
+
+    def _check_known(self, table: str, seen: dict[str, int], known: dict[str, int]) -> None:
+        """What the last rows tell of a subject or a producer, its table must know."""
+        for name, number in seen.items():
+            if known.get(name) != number:
+                raise TapeDamaged(f"the {table} of {name} in {self.path} is not the last", REMEDY)
 
     def _check_seals(self, db: sqlite3.Connection, after: int) -> None:
         chain = Chain(first_seal(self.tape_id) if after == 0 else None)
@@ -256,7 +272,15 @@ class TapeWriter:
             raise TapeDamaged(f"{self.path} ends at seq {self.head} without a seal", REMEDY)
 
     def _check_tables(self, db: sqlite3.Connection) -> None:
-        """Heads and marks carry no checksum; each must name the row it came from."""
+        """Heads and marks carry no checksum; each must name the row it came from.
+
+        None may be hidden either: a flipped bit in the number of a page's cells hides a row.
+        """
+        for table in ("meta", "head", "mark"):
+            [said] = db.execute(f"PRAGMA integrity_check({table})").fetchone()
+            if said != "ok":
+                text = f"the table {table} of {self.path} is damaged ({said[:200]})"
+                raise TapeDamaged(text, REMEDY)
         for table, sql in (("head", _FALSE_HEAD), ("mark", _FALSE_MARK)):
             if false := db.execute(sql).fetchone():
                 raise TapeDamaged(
@@ -272,6 +296,8 @@ class TapeWriter:
                 "its end was lost, or it is an older copy",
                 _OLDER,
             )
+        if told.head > kept:  # lost with the power, maybe: something else may stand there now
+            return
         row = db.execute("SELECT seal FROM event WHERE seq = ?", (told.head,)).fetchone()
         if row and row[0] != told.seal:
             raise TapeDamaged(
@@ -329,17 +355,10 @@ class _Staged:
         return Appended(turn.mark, first, last, self.at_us, turn.durability)
 
     def _keep(self, turn: Append, draft: Draft) -> None:
-        seq, subject = self.next, draft.subject
-        prev = self._last(subject)
-        record = Record(
-            seq,
-            subject,
-            self.at_us,
-            prev,
-            turn.producer,
-            turn.mark,
-            draft.version,
-            bytes(draft.body),
+        seq, subject, body = self.next, draft.subject, bytes(draft.body)
+        prev = self.heads.get(subject) or self._tape.heads.get(subject, 0)
+        record = Record._make(
+            (seq, subject, self.at_us, prev, turn.producer, turn.mark, draft.version, body)
         )
         crc = checksum(record)
         self.rows.append((*record, crc, None))

@@ -560,7 +560,12 @@ class TestDamage:
             ("UPDATE head SET subject = 'test.said.K7' WHERE subject = 'test.said.K0'", "head of"),
             ("UPDATE mark SET mark = mark - 1", "mark of p"),
             ("UPDATE mark SET last = last - 1", "mark of p"),
-            ("UPDATE mark SET producer = 'q'", "mark of q"),
+            ("UPDATE mark SET producer = 'q'", "mark of p"),
+            ("UPDATE mark SET mark = -1", "mark of p"),
+            ("DELETE FROM mark", "mark of p"),
+            ("UPDATE head SET seq = 5 WHERE subject = 'test.said.K2'", "ends at seq 20|head of"),
+            ("UPDATE head SET seq = 16 WHERE subject = 'test.said.K0'", "head of"),
+            ("DELETE FROM head WHERE subject = 'test.said.K0'", "head of"),
             ("DELETE FROM meta WHERE name = 'tape_id'", "has no tape_id"),
         ],
     )
@@ -571,6 +576,38 @@ class TestDamage:
 
         with pytest.raises(TapeDamaged, match=found):
             TapeWriter(written)
+
+    @pytest.mark.parametrize(
+        "change", ["first = first + 1", "last = last - 1", "first = first - 1"]
+    )
+    def test_a_mark_that_names_a_part_of_its_turn_is_found_at_the_start(
+        self, path: Path, change: str
+    ) -> None:
+        with closing(TapeWriter(path)) as tape:
+            fill(tape, 3)
+            say(tape, turn(2, 3, draft(), draft(), draft()))
+        alter(path, f"UPDATE mark SET {change}")  # noqa: S608
+
+        with pytest.raises(TapeDamaged, match="mark of p"):
+            TapeWriter(path)
+
+    @pytest.mark.parametrize(("table", "count"), [("head", 1), ("mark", 1), ("meta", 3)])
+    def test_a_row_that_a_flipped_bit_hides_or_makes_up_is_found_at_the_start(
+        self, path: Path, table: str, count: int
+    ) -> None:
+        with closing(TapeWriter(path)) as tape:
+            tape.enlist("z", 0)
+            say(tape, turn(-1, 0, draft("test.said.Z"), producer="z"))
+            fill(tape, TAIL_CHECKED)
+        with closing(sqlite3.connect(path)) as db:
+            sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+            page = db.execute(sql, (table,)).fetchone()[0]
+        data = bytearray(path.read_bytes())
+        data[(page - 1) * 4_096 + 4] = count  # sqlite.org/fileformat.html#b_tree_pages
+        path.write_bytes(data)
+
+        with pytest.raises(TapeDamaged, match=f"the table {table} of .* is damaged"):
+            TapeWriter(path)
 
     def test_a_damage_before_the_checked_tail_does_not_stop_the_start_and_is_found_when_read(
         self, path: Path
@@ -696,6 +733,18 @@ class TestDamage:
             witness.tell(head + 6, b"?" * 16, synced=False)
         with pytest.raises(TapeDamaged, match=f"though all up to seq {head + 1} was kept"):
             TapeWriter(written)
+
+    @pytest.mark.guarantee("acks")
+    def test_a_witness_of_what_was_lost_with_the_power_does_not_refuse_what_came_in_its_place(
+        self, written: Path
+    ) -> None:
+        with closing(TapeReader(written)) as reader:
+            head = reader.head()
+        with closing(Witness(witness_of(written), head - 2, "another boot")) as witness:
+            witness.tell(head, b"?" * 16, synced=False)
+            witness.tell(head, b"?" * 16, synced=False)
+        with closing(TapeWriter(written)) as tape:
+            assert tape.head == head
 
     @pytest.mark.guarantee("regress")
     def test_another_history_of_the_same_length_is_refused(self, written: Path) -> None:
