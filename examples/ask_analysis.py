@@ -1,19 +1,17 @@
 """Asks for an analysis over REQ/REP: ``python examples/ask_analysis.py NVDA``."""
 
-import os
 import sys
-from pathlib import Path
 
 import msgpack
 import zmq
+from connecting import connect
 
-home = Path(os.environ.get("TAPEDECK_HOME", "data")).resolve()
 ticker = sys.argv[1] if len(sys.argv) > 1 else "SPY"
 
 with zmq.Context() as context, context.socket(zmq.REQ) as control:
     control.setsockopt(zmq.LINGER, 0)
     control.setsockopt(zmq.RCVTIMEO, 45_000)
-    control.connect(f"ipc://{home}/run/control")
+    connect(control, "control")
     control.send(msgpack.packb({"verb": "analyze", "args": {"ticker": ticker}}))
     reply = msgpack.unpackb(control.recv())
 

@@ -4,17 +4,14 @@ One frame is ``subject NUL [header, body]``. ``prev`` is the last seq on the sam
 dropped frame shows; what was missed is on the tape (``./tapedeck events market.quote``).
 """
 
-import os
-from pathlib import Path
-
 import msgpack
 import zmq
+from connecting import connect
 
-home = Path(os.environ.get("TAPEDECK_HOME", "data")).resolve()
 last: dict[str, int] = {}
 
 with zmq.Context() as context, context.socket(zmq.SUB) as tape:
-    tape.connect(f"ipc://{home}/run/tape")
+    connect(tape, "tape")
     tape.subscribe(b"market.quote.")
     while True:
         subject, _, rest = tape.recv().partition(b"\0")

@@ -57,7 +57,8 @@ arguments and give the same answer.
   the query, POST in a JSON object. With `gateway.token` set, send `Authorization: Bearer <token>`.
 - Control socket: REQ to `ipc://$TAPEDECK_HOME/run/control`, one MessagePack map each way:
   `{"verb": "analyze", "args": {"ticker": "NVDA"}}` gives `{"ok": true, "result": {...}}` or
-  `{"ok": false, "error": {...}}`. Over loopback TCP (`bus.url`) add `"token"`.
+  `{"ok": false, "error": {...}}`. Over loopback TCP (`bus.url`) the
+  connection takes the token: docs/protocol.md says how.
 - Command line: `./tapedeck <verb>`, with `--json` for programs. Exit codes: 0 done; 1 refused,
   failed or no deck there; 2 wrong usage; 3 answered, but with simulated, stale or unready data.
 
