@@ -65,6 +65,15 @@ coverage: $(VENV)/dev ## Run the tests and report the branches that none of them
 torture: $(VENV)/dev ## Run the long tests: kills, losses and crashes for minutes
 	@$(PYTEST) -m torture --timeout 1800 $(ARGS)
 
+# --- measure -----------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: bench-bus ## Run all benchmarks (for now there are those of the bus)
+
+.PHONY: bench-bus
+bench-bus: $(VENV)/bench ## Measure the bus beside its peers (ARGS="--rounds 1 --only append", --help)
+	@$(PY) -m bench.bus $(ARGS)
+
 # --- keep --------------------------------------------------------------------------------------
 
 .PHONY: format
@@ -84,6 +93,7 @@ lock: $(VENV)/uv ## Lock the newest versions of everything in requirements*.in
 	@$(UV) $(COMPILE) requirements-uv.in --output-file requirements-uv.lock
 	@$(UV) $(COMPILE) requirements.in --output-file requirements.lock
 	@$(UV) $(COMPILE) --constraints requirements.lock requirements-dev.in --output-file requirements-dev.lock
+	@$(UV) $(COMPILE) --constraints requirements-dev.lock requirements-bench.in --output-file requirements-bench.lock
 
 .PHONY: clean
 clean: ## Remove what make built (never data/)
@@ -117,6 +127,11 @@ $(VENV)/run: $(VENV)/uv requirements.lock
 $(VENV)/dev: $(VENV)/uv requirements-dev.lock
 	@$(call INSTALL,requirements-dev.lock)
 	@touch $(VENV)/run $@
+
+# The peers of the benchmarks, beside whatever is there: their lock holds the same pins.
+$(VENV)/bench: $(VENV)/run requirements-bench.lock
+	@$(call INSTALL,requirements-bench.lock)
+	@touch $@
 
 # The page draws without the chart library too, so a failure here is said once and stops nothing.
 $(VENV)/web: $(VENV)/run

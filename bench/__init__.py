@@ -1,0 +1,1 @@
+"""Benchmarks: an area of Tapedeck beside its peers, in interleaved rounds (`make bench`)."""

@@ -1,0 +1,1 @@
+"""The bus beside nats-py, Redis Streams, eventsourcing, raw pyzmq and raw SQLite."""

@@ -1,0 +1,1 @@
+"""What Tapedeck's bus does, through its own processes and its production client."""

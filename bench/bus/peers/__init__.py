@@ -1,0 +1,1 @@
+"""What the peers do with the same events, each the fastest way that its documents show."""
