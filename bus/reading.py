@@ -10,6 +10,7 @@ from pathlib import Path
 from bus.codec import BODY_BYTES_MAX, Record, checksum
 from bus.errors import TapeDamaged
 from bus.tapefile import REMEDY, UNREADABLE, open_to_read
+from bus.witness import Statement, boot_id, read_witness, witness_of
 
 PAGE_BYTES_MAX = 4 << 20
 COLUMNS = "seq, subject, at_us, prev, producer, heard, version, body"
@@ -25,6 +26,7 @@ class TapeReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db = open_to_read(path)
+        self._boot = boot_id()
 
     def read(self, after: int, limit: int) -> list[Record]:
         """The records after a seq, oldest first, at most ``limit`` and about 4 MiB.
@@ -54,32 +56,44 @@ class TapeReader:
         return low
 
     def head(self) -> int:
-        """The last seq, 0 for an empty tape."""
-        return self._number("SELECT COALESCE(MAX(seq), 0) FROM event")
+        """The last seq, 0 for an empty tape.
+
+        Raises `TapeDamaged` where the witness beside the tape knows of a later one.
+        """
+        told = read_witness(witness_of(self.path)) or Statement()  # first: the tape may grow
+        last = select(self._db, "seq = (SELECT MAX(seq) FROM event)", (), 1)
+        head = last[0].seq if last else 0
+        if head < (kept := told.demands(self._boot)):
+            text = f"the tape {self.path} ends at seq {head}, though all up to seq {kept} was kept"
+            raise TapeDamaged(text, REMEDY)
+        return head
 
     def last(self, subject: str) -> int:
         """The last seq of the subject, 0 where there is none."""
-        return self._number("SELECT COALESCE(MAX(seq), 0) FROM head WHERE subject = ?", subject)
+        sql = "SELECT COALESCE(MAX(seq), 0) FROM head WHERE subject = ?"
+        try:
+            seq = int(self._db.execute(sql, (subject,)).fetchone()[0])
+        except (*UNREADABLE, ValueError) as error:
+            raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", REMEDY) from error
+        if seq and [record.subject for record in self.get([seq])] != [subject]:
+            text = f"the head of {subject} in {self.path} is not what its row says"
+            raise TapeDamaged(text, REMEDY)
+        return seq
 
     def first(self) -> int:
         """The first seq on this tape, 1 for an empty one."""
-        return self._number("SELECT COALESCE(MIN(seq), 1) FROM event")
+        first = select(self._db, "seq = (SELECT MIN(seq) FROM event)", (), 1)
+        return first[0].seq if first else 1
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
     def _at(self, seq: int) -> int:
-        return self._number("SELECT at_us FROM event WHERE seq = ?", seq)
-
-    def _number(self, sql: str, *values: int | str) -> int:
-        try:
-            row = self._db.execute(sql, values).fetchone()
-        except UNREADABLE as error:
-            raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", REMEDY) from error
-        if row is None:
-            raise TapeDamaged(f"seq {values[0]} is not on the tape {self.path}", REMEDY)
-        return int(row[0])
+        """Of the whole row: its checksum covers the instant too."""
+        if not (found := self.get([seq])):
+            raise TapeDamaged(f"seq {seq} is not on the tape {self.path}", REMEDY)
+        return found[0].at_us
 
 
 def select(

@@ -528,6 +528,40 @@ class TestDamage:
         with pytest.raises(TapeDamaged):
             TapeWriter(written)
 
+    def test_an_instant_is_not_looked_for_in_rows_that_are_damaged(self, written: Path) -> None:
+        alter(written, "UPDATE event SET at_us = at_us + 1 WHERE seq BETWEEN 5 AND 15")
+
+        with (
+            closing(TapeReader(written)) as reader,
+            pytest.raises(TapeDamaged, match="does not match its checksum"),
+        ):
+            reader.seq_at(NOON)
+
+    def test_a_head_that_is_another_subjects_is_not_its_last(self, written: Path) -> None:
+        alter(written, "UPDATE head SET seq = 18 WHERE subject = 'test.said.K0'")
+
+        with closing(TapeReader(written)) as reader:
+            assert (reader.last("test.said.K1"), reader.last("test.said.K9")) == (20, 0)
+            with pytest.raises(TapeDamaged, match=r"the head of test\.said\.K0"):
+                reader.last("test.said.K0")
+
+    def test_a_last_row_that_says_another_seq_is_no_head(self, written: Path) -> None:
+        alter(written, "UPDATE event SET seq = 4711 WHERE seq = 20")
+
+        with (
+            closing(TapeReader(written)) as reader,
+            pytest.raises(TapeDamaged, match="seq 4711 does not match its checksum"),
+        ):
+            reader.head()
+
+    def test_an_end_that_was_lost_is_no_head(self, written: Path) -> None:
+        alter(written, "DELETE FROM event WHERE seq > 15")
+
+        with closing(TapeReader(written)) as reader:
+            for ask in (reader.head, lambda: reader.seq_at(NOON)):
+                with pytest.raises(TapeDamaged, match="ends at seq 15, though all up to seq 20"):
+                    ask()
+
     def test_a_missing_row_is_found_and_named(self, written: Path) -> None:
         alter(written, "DELETE FROM event WHERE seq = 7")
 
