@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bus.client import ASKED_MAX, HELLO_SECONDS, UNACKED_MAX
+from bus.client import ASKED_MAX, HELLO_SECONDS, UNACKED_BYTES_MAX, UNACKED_MAX
 from bus.codec import TURN_EVENTS_MAX, Appended, decode_frame
 from bus.errors import Fenced, LogRegressed, MessageTooLarge, Overloaded
 from bus.message import Counters
@@ -27,6 +27,7 @@ def send_window(station: Station, count: int, first: int = 0) -> None:
         station.append(Counted("A", number), mark=number)
 
 
+@pytest.mark.guarantee("total-order")
 def test_a_window_of_turns_is_acknowledged_in_order(rig: Rig) -> None:
     producer = rig.welcome("p")
     send_window(producer, 20)
@@ -39,6 +40,7 @@ def test_a_window_of_turns_is_acknowledged_in_order(rig: Rig) -> None:
 
 @given(plan=st.lists(st.sampled_from(["pass", "drop", "twice", "late"]), max_size=30))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.guarantee("marks")
 def test_lost_doubled_and_late_turns_are_kept_once_and_in_order(rig: Rig, plan: list[Fate]) -> None:
     producer = rig.welcome("p")
     producer.link.up = Line(plan)
@@ -52,6 +54,7 @@ def test_lost_doubled_and_late_turns_are_kept_once_and_in_order(rig: Rig, plan: 
 
 
 @pytest.mark.parametrize("culprit", [0, 1, 2])
+@pytest.mark.guarantee("total-order")
 def test_the_turns_after_a_refused_one_follow_the_turn_before_it(rig: Rig, culprit: int) -> None:
     producer = rig.welcome("p")
     for number in range(3):
@@ -87,6 +90,7 @@ def test_a_turn_follows_the_last_one_though_only_an_earlier_one_is_not_acknowled
     assert numbers(rig) == [0, 1, 2]
 
 
+@pytest.mark.guarantee("marks")
 def test_a_mark_comes_once_because_a_second_turn_under_it_would_count_as_a_repetition(
     rig: Rig,
 ) -> None:
@@ -102,6 +106,7 @@ def test_a_mark_comes_once_because_a_second_turn_under_it_would_count_as_a_repet
     assert numbers(rig) == [0]
 
 
+@pytest.mark.guarantee("back-pressure")
 def test_a_turn_too_large_is_refused_before_it_is_sent(rig: Rig) -> None:
     producer = rig.welcome("p")
     for events in (
@@ -114,6 +119,22 @@ def test_a_turn_too_large_is_refused_before_it_is_sent(rig: Rig) -> None:
     assert producer.client.in_flight == 0
 
 
+@pytest.mark.guarantee("back-pressure")
+def test_a_window_of_large_turns_is_bounded_in_bytes_and_opens_again(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    large = [Noted("b", "x" * 1_000_000)] * 8
+    most = -(-UNACKED_BYTES_MAX // 8_000_000)
+    for number in range(most):
+        producer.append(*large, mark=number)
+    with pytest.raises(Overloaded, match="bytes wait .*: poll before appending more"):
+        producer.append(Counted("A", 0), mark=most)
+    rig.pass_time(lambda: producer.client.in_flight == 0)
+    producer.append(*large, mark=most)
+    rig.pass_time(lambda: producer.client.in_flight == 0)
+
+    assert len(producer.acks) == most + 1
+
+
 def test_a_client_that_is_not_welcome_yet_cannot_append(idle_rig: Rig) -> None:
     station = idle_rig.station("p")
 
@@ -121,6 +142,7 @@ def test_a_client_that_is_not_welcome_yet_cannot_append(idle_rig: Rig) -> None:
         station.append(Counted("A", 0), mark=0)
 
 
+@pytest.mark.guarantee("back-pressure")
 def test_a_full_window_is_told_and_opens_again(rig: Rig) -> None:
     producer = rig.welcome("p", listening=False)
     send_window(producer, UNACKED_MAX)
@@ -133,6 +155,7 @@ def test_a_full_window_is_told_and_opens_again(rig: Rig) -> None:
     assert len(producer.acks) == UNACKED_MAX + 1
 
 
+@pytest.mark.guarantee("bus-restart")
 def test_a_bus_that_is_away_finds_no_more_copies_of_a_turn_than_it_can_use(rig: Rig) -> None:
     producer = rig.welcome("p")
     rig.crash()
@@ -148,6 +171,7 @@ def test_a_bus_that_is_away_finds_no_more_copies_of_a_turn_than_it_can_use(rig: 
     assert numbers(rig) == [0]
 
 
+@pytest.mark.guarantee("bus-restart")
 def test_a_lost_turn_is_sent_again_after_the_next_heartbeat(rig: Rig) -> None:
     producer = rig.welcome("p")
     producer.link.up = Line(["drop"])
@@ -158,6 +182,7 @@ def test_a_lost_turn_is_sent_again_after_the_next_heartbeat(rig: Rig) -> None:
     assert (numbers(rig), producer.client.standing.resends) == ([0], 1)
 
 
+@pytest.mark.guarantee("epochs")
 def test_greeting_a_bus_that_is_slow_to_start_again_and_again_gives_one_epoch(
     idle_rig: Rig,
 ) -> None:
@@ -173,6 +198,7 @@ def test_greeting_a_bus_that_is_slow_to_start_again_and_again_gives_one_epoch(
     assert (service.failure, service.client.standing.epoch) == (None, 1)
 
 
+@pytest.mark.guarantee("epochs")
 def test_a_lost_welcome_costs_no_second_epoch(rig: Rig) -> None:
     service = rig.station("p")
     service.link.down = Line(["drop", "drop"])
@@ -181,6 +207,7 @@ def test_a_lost_welcome_costs_no_second_epoch(rig: Rig) -> None:
     assert service.client.standing.epoch == 1
 
 
+@pytest.mark.guarantee("epochs")
 def test_a_welcome_for_another_epoch_fences(rig: Rig) -> None:
     older = rig.welcome("p")
     rig.welcome("p")
@@ -189,6 +216,7 @@ def test_a_welcome_for_another_epoch_fences(rig: Rig) -> None:
     assert isinstance(older.failure, Fenced)
 
 
+@pytest.mark.guarantee("requests")
 def test_a_request_expires_at_its_deadline_and_a_later_answer_is_nobodys(rig: Rig) -> None:
     asker, counter = rig.welcome("a"), rig.welcome("counter")
     number = asker.ask(HowMuch("A"), within_seconds=2.0)
@@ -215,6 +243,7 @@ def test_a_client_waits_no_longer_than_to_its_next_deadline(rig: Rig) -> None:
     assert asker.link.waits[-1] == pytest.approx(0.25)
 
 
+@pytest.mark.guarantee("requests")
 def test_an_answer_that_comes_twice_counts_once(rig: Rig) -> None:
     asker, counter = rig.welcome("a"), rig.welcome("counter")
     asker.link.down = Line(["twice"])
@@ -227,6 +256,7 @@ def test_an_answer_that_comes_twice_counts_once(rig: Rig) -> None:
     assert len(asker.replies) == 1
 
 
+@pytest.mark.guarantee("back-pressure")
 def test_too_many_open_requests_are_refused(rig: Rig) -> None:
     asker, _counter = rig.welcome("a"), rig.welcome("counter")
     for number in range(ASKED_MAX):
@@ -236,6 +266,7 @@ def test_too_many_open_requests_are_refused(rig: Rig) -> None:
         asker.ask(Count("A", 0))
 
 
+@pytest.mark.guarantee("strangers")
 def test_bytes_that_are_no_frame_are_counted_and_passed_over(rig: Rig) -> None:
     station = rig.welcome("p")
     station.link.down = Noise([b"", b"noise", b"\x91\xa3who"])
@@ -277,6 +308,7 @@ class Noise(Line):
         return noise + list(frames)
 
 
+@pytest.mark.guarantee("heartbeats")
 def test_a_good_bye_makes_the_service_absent_at_once(rig: Rig) -> None:
     asker, counter = rig.welcome("a"), rig.welcome("counter")
     rig.parties.remove(counter)
@@ -289,6 +321,7 @@ def test_a_good_bye_makes_the_service_absent_at_once(rig: Rig) -> None:
     assert reply.code == "unavailable"
 
 
+@pytest.mark.guarantee("regress")
 def test_an_older_copy_of_the_tape_under_a_running_listener_is_a_regress(rig: Rig) -> None:
     producer, listener = rig.welcome("p"), rig.welcome("l")
     send_window(producer, 5)
@@ -308,6 +341,7 @@ def test_an_older_copy_of_the_tape_under_a_running_listener_is_a_regress(rig: Ri
     assert isinstance(listener.failure, LogRegressed)
 
 
+@pytest.mark.guarantee("regress")
 def test_another_tape_under_a_running_client_is_a_regress(rig: Rig) -> None:
     listener = rig.welcome("l")
     rig.crash()

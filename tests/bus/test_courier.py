@@ -101,11 +101,13 @@ def test_a_refusal_is_raised_with_its_code_and_remedy(rig: Rig) -> None:
     assert (refusal.code, refusal.remedy) == ("negative", "count upwards")
 
 
+@pytest.mark.guarantee("requests")
 def test_an_absent_service_is_unavailable_at_once(rig: Rig) -> None:
     with courier_on(rig) as courier:
         assert isinstance(settled(rig, courier.ask(Supply("A"))), Unavailable)
 
 
+@pytest.mark.guarantee("requests")
 def test_a_service_that_does_not_answer_is_unavailable_at_the_deadline(rig: Rig) -> None:
     rig.welcome("supplier")
     with courier_on(rig) as courier:
@@ -217,6 +219,7 @@ def test_a_listener_that_fails_ends_the_courier_and_nobody_waits_in_vain(
     assert "courier.failed" in [entry["event"] for entry in logged]
 
 
+@pytest.mark.guarantee("epochs")
 def test_a_twin_ends_the_courier_and_its_failure_says_so(rig: Rig) -> None:
     with courier_on(rig) as courier:
         rig.until(lambda: courier._client.welcome)
@@ -241,6 +244,7 @@ def test_whoever_still_waits_at_the_end_is_told(rig: Rig) -> None:
         assert isinstance(courier.ask(Supply("B")).exception(0), Unavailable)
 
 
+@pytest.mark.guarantee("back-pressure")
 def test_more_than_can_wait_are_refused(rig: Rig) -> None:
     with courier_on(rig, held=True) as courier:
         futures = [courier.ask(Supply("A")) for _ in range(WAITING_MAX + 1)]

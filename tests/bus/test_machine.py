@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -21,6 +22,8 @@ from structlog.testing import capture_logs
 from bus.saving import SnapshotSaver
 from tests.bus.rig import CODEC, Crash, Fate, Line, MemoryWire, Post, Rig, Station
 from tests.bus.words import Counted, Doubled, Tally, counter
+
+pytestmark = pytest.mark.guarantee("transports")
 
 PRODUCERS = ("p", "q")
 POINTS = ("before the commit", "after the commit", "before a live frame", "before an answer")

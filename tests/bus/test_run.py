@@ -148,6 +148,7 @@ def stage() -> Iterator[Stage]:
 class TestRestarting:
     """What dies comes back, within a budget."""
 
+    @pytest.mark.guarantee("supervision")
     def test_a_killed_process_is_started_again_and_its_death_is_logged(self, stage: Stage) -> None:
         supervisor = stage.run()
         first = stage.serving()
@@ -161,6 +162,7 @@ class TestRestarting:
         log = (stage.home / "logs" / f"{CHILD}.jsonl").read_text()
         assert ('"event":"process.died"' in log, f'"pid":{first.pid}' in log) == (True, True)
 
+    @pytest.mark.guarantee("supervision")
     def test_one_that_dies_some_times_within_the_budget_serves_in_the_end(
         self, stage: Stage
     ) -> None:
@@ -172,6 +174,7 @@ class TestRestarting:
         assert ended(supervisor)[0] == 0
         assert all(life.ends() for life in lives)
 
+    @pytest.mark.guarantee("supervision")
     def test_a_spent_budget_ends_the_supervisor_with_a_failure_that_says_why(
         self, stage: Stage
     ) -> None:
@@ -193,6 +196,7 @@ class TestRestarting:
         log = (stage.home / "logs" / f"{CHILD}.jsonl").read_text()
         assert "ValueError: planned" in log
 
+    @pytest.mark.guarantee("supervision")
     def test_what_a_restart_cannot_mend_is_not_restarted(self, stage: Stage) -> None:
         supervisor = stage.run(plan="fatal")
         assert stage.next_life().ends()
@@ -229,6 +233,7 @@ class TestEnding:
         assert ended(supervisor)[0] == 0
         assert life.ends()
 
+    @pytest.mark.guarantee("supervision")
     def test_term_may_come_twice_and_means_the_same_both_times(self, stage: Stage) -> None:
         supervisor = stage.run(plan="linger")
         life = stage.serving()
@@ -254,6 +259,7 @@ class TestEnding:
         ended(supervisor)
         assert stage.nobody_comes()
 
+    @pytest.mark.guarantee("supervision")
     def test_a_child_that_is_deaf_is_killed_after_its_time(self, stage: Stage) -> None:
         supervisor = stage.run(plan="deaf")
         life = stage.serving()
@@ -264,6 +270,7 @@ class TestEnding:
         assert code != 0
         assert "did not end within 4 s and was killed" in words
 
+    @pytest.mark.guarantee("supervision")
     def test_the_child_of_a_killed_supervisor_ends(self, stage: Stage) -> None:
         supervisor = stage.run()
         life = stage.serving()
@@ -272,6 +279,7 @@ class TestEnding:
         assert life.hears() == "told to end"
         assert life.ends()
 
+    @pytest.mark.guarantee("supervision")
     def test_the_child_of_a_killed_supervisor_ends_though_it_is_deaf(self, stage: Stage) -> None:
         supervisor = stage.run(plan="deaf")
         life = stage.serving()
@@ -280,6 +288,7 @@ class TestEnding:
         assert life.hears() == "told to end"
         assert life.ends()
 
+    @pytest.mark.guarantee("supervision")
     def test_a_supervisor_whose_starter_is_gone_ends_with_its_child(self, stage: Stage) -> None:
         starter = subprocess.Popen(
             [sys.executable, "-c", STARTER, sys.executable, CHILD],
@@ -317,6 +326,7 @@ subprocess.run([sys.argv[1], "-m", "bus.run", sys.argv[2]])
 class TestRefusing:
     """What cannot work says so at once, with the remedy."""
 
+    @pytest.mark.guarantee("supervision")
     def test_a_second_supervisor_of_the_same_name_is_refused(self, stage: Stage) -> None:
         first = stage.run()
         stage.serving()
@@ -325,6 +335,7 @@ class TestRefusing:
         assert code == FATAL
         assert f"{CHILD} is already running (process {first.pid}) at {stage.home}" in words
 
+    @pytest.mark.guarantee("supervision")
     def test_a_second_deck_is_refused_with_who_runs_and_where(self, stage: Stage) -> None:
         run_dir = stage.home / "run"
         run_dir.mkdir(parents=True)

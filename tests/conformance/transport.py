@@ -24,6 +24,7 @@ class TransportConformance:
         with closing(wire.open()) as hub:
             yield hub
 
+    @pytest.mark.guarantee("transports")
     def test_frames_arrive_whole_and_in_order_from_each_link(self, wire: Wire, hub: Hub) -> None:
         links = [wire.link() for _ in range(3)]
         sent = [
@@ -39,6 +40,7 @@ class TransportConformance:
         by_link = [[frame for who, frame in got if who == identity] for identity in identities]
         assert sorted(by_link) == sent
 
+    @pytest.mark.guarantee("transports")
     def test_an_answer_reaches_the_one_it_is_for_and_nobody_else(
         self, wire: Wire, hub: Hub
     ) -> None:
@@ -52,6 +54,7 @@ class TransportConformance:
         assert answers_at(first, 100) == answers
         assert second.receive(0.0) == []
 
+    @pytest.mark.guarantee("transports")
     def test_live_frames_reach_every_listener_whole_and_in_order(
         self, wire: Wire, hub: Hub
     ) -> None:
@@ -75,6 +78,7 @@ class TransportConformance:
         assert [frame for page in pages for frame in page] == frames
         assert max(map(len, pages)) <= 3
 
+    @pytest.mark.guarantee("slow-consumers")
     def test_a_listener_that_stalls_loses_frames_alone_and_holds_up_nobody(
         self, wire: Wire, hub: Hub
     ) -> None:
@@ -93,6 +97,7 @@ class TransportConformance:
         assert left == sorted(set(left) & set(frames))
         assert len(left) < len(frames)
 
+    @pytest.mark.guarantee("back-pressure")
     def test_a_full_queue_is_told_and_nothing_it_took_is_lost(self, wire: Wire, hub: Hub) -> None:
         link = wire.link()
         introduce(hub, link)
@@ -148,6 +153,7 @@ class TransportConformance:
         assert awoken(link.receive, lambda: hub.publish(b"live")) == []
         assert live_at(link, 1) == [b"live"]
 
+    @pytest.mark.guarantee("back-pressure")
     def test_an_oversize_frame_is_refused_to_its_sender_and_the_next_arrives(
         self, wire: Wire, hub: Hub
     ) -> None:
@@ -170,6 +176,7 @@ class TransportConformance:
 
         assert [frame for _, frame in frames_at(hub, 200)] == last_words
 
+    @pytest.mark.guarantee("bus-restart")
     def test_a_hub_that_is_opened_again_is_found_by_the_links_of_the_one_before(
         self, wire: Wire
     ) -> None:

@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bus.actor import Actor
 from bus.broker import Broker
 from bus.client import Client
@@ -79,6 +81,7 @@ class DeafDeck:
         self.step()
 
 
+@pytest.mark.guarantee("gaps")
 def test_with_every_live_frame_dropped_all_states_equal_the_fold_within_two_heartbeats(
     tmp_path: Path,
 ) -> None:

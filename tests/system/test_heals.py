@@ -31,6 +31,7 @@ HEAL_SECONDS = 10.0
 """A service needs 1 to 2; a machine that runs other tests beside it gets twice the promised 5."""
 
 
+@pytest.mark.guarantee("projections")
 def test_killing_each_process_under_load_loses_and_doubles_nothing_acknowledged() -> None:
     with RunningDeck(SIMULATED) as deck:
         with Publisher(deck.client("load")) as publisher:

@@ -19,6 +19,7 @@ STOP_SECONDS = 10.0
 """The deck needs 2 to 4; a machine that runs other tests beside it gets twice the promised 5."""
 
 
+@pytest.mark.guarantee("supervision")
 def test_term_stops_everything_and_the_home_is_free_again() -> None:
     with RunningDeck(SIMULATED) as deck:
         began = time.monotonic()
@@ -29,6 +30,7 @@ def test_term_stops_everything_and_the_home_is_free_again() -> None:
         assert deck.service("fetcher") is not None
 
 
+@pytest.mark.guarantee("supervision")
 def test_a_second_deck_is_refused_with_who_runs_and_where_and_hurts_nobody() -> None:
     with RunningDeck(SIMULATED) as deck:
         second = subprocess.run(
@@ -47,6 +49,7 @@ def test_a_second_deck_is_refused_with_who_runs_and_where_and_hurts_nobody() -> 
 
 
 @pytest.mark.parametrize("victim", ["honcho", "bus", "cache"])
+@pytest.mark.guarantee("supervision")
 def test_a_killed_honcho_or_supervisor_stops_the_deck_without_an_orphan(victim: str) -> None:
     with RunningDeck(SIMULATED) as deck:
         assert deck.process is not None
@@ -73,6 +76,7 @@ def test_a_taken_port_is_said_in_one_sentence_with_the_remedy() -> None:
         assert "TAPEDECK_GATEWAY__PORT" in second.stderr
 
 
+@pytest.mark.guarantee("bit-rot")
 def test_a_damaged_tape_stops_the_deck_and_says_what_to_do() -> None:
     with RunningDeck(SIMULATED, ready=False) as deck:
         deck.stop()
