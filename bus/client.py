@@ -39,6 +39,8 @@ from bus.ports import Clock, Link, TapeReading
 HELLO_SECONDS = 1.0
 RESEND_SECONDS = 0.5
 UNACKED_MAX = 4_096
+UNACKED_BYTES_MAX = 32 << 20
+"""Four turns of the largest size: 4,096 of them would be 34 GB."""
 LIVE_FRAMES_A_POLL = 2_048
 ASKED_MAX = 10_000
 
@@ -55,6 +57,7 @@ Incoming = Appended | AppendRefused | Request | Reply | Expired
 @dataclass
 class _Unacked:
     append: Append
+    size: int
     sent_seconds: float
 
 
@@ -91,6 +94,7 @@ class Client:
         self._clock = clock
         self._ids = count(1)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
+        self._unacked_bytes = 0
         self._asked: dict[int, float] = {}
         self._hello_at_seconds = float("-inf")
 
@@ -145,9 +149,10 @@ class Client:
         tape would take a second turn under it for a repetition of the first.
         """
         check_turn(self.service, drafts)
-        if len(self._unacked) >= UNACKED_MAX:
+        if len(self._unacked) >= UNACKED_MAX or self._unacked_bytes >= UNACKED_BYTES_MAX:
             raise Overloaded(
-                f"{self.service} waits for {UNACKED_MAX} acknowledgements",
+                f"{len(self._unacked)} turns of {self.service} with {self._unacked_bytes} bytes wait"
+                " to be acknowledged",
                 "poll before appending more",
             )
         if self.standing.mark is None:
@@ -159,8 +164,10 @@ class Client:
                 f"{self.service} has already sent mark {after}, {mark} is no later one"
             )
         append = Append(self.service, self.standing.epoch, after, mark, durability, drafts)
-        self._unacked[mark] = _Unacked(append, self._clock.elapsed_seconds())
-        self._say(append)
+        frame = encode_frame(append)
+        self._unacked[mark] = _Unacked(append, len(frame), self._clock.elapsed_seconds())
+        self._unacked_bytes += len(frame)
+        self._link.send(frame)
 
     def request(self, service: str, name: str, body: bytes, within_seconds: float) -> int:
         """Send a command or query; a `Reply` or `Expired` of this id comes with a later `poll`."""
@@ -246,7 +253,7 @@ class Client:
         standing.welcomed_seconds = self._clock.elapsed_seconds()
 
     def _acknowledged(self, ack: Appended) -> Appended | None:
-        if self._unacked.pop(ack.mark, None) is None:
+        if self._settled(ack.mark) is None:
             return None
         self.standing.mark = max(ack.mark, self.standing.mark or ack.mark)
         self.follower.told(self.follower.tape_id, max(ack.last, self.follower.head))
@@ -259,11 +266,17 @@ class Client:
             raise LogRegressed(refusal.message, refusal.remedy)
         if refusal.code in ("gap", "storage_failed"):
             return None  # it is sent again in order, with what came before it
-        refused = self._unacked.pop(refusal.mark, None)
+        refused = self._settled(refusal.mark)
         if refused is None:
             return None
         self._close_gap(refused.append)
         return refusal
+
+    def _settled(self, mark: int) -> _Unacked | None:
+        """The turn of this mark, which waits no longer; None where none waits."""
+        settled = self._unacked.pop(mark, None)
+        self._unacked_bytes -= settled.size if settled else 0
+        return settled
 
     def _close_gap(self, refused: Append) -> None:
         """The turn after a refused one now follows the turn before it.

@@ -135,6 +135,22 @@ def test_a_window_of_large_turns_is_bounded_in_bytes_and_opens_again(rig: Rig) -
     assert len(producer.acks) == most + 1
 
 
+@pytest.mark.guarantee("back-pressure")
+def test_a_window_of_large_turns_is_bounded_in_bytes_and_opens_again(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    large = [Noted("b", "x" * 1_000_000)] * 8
+    most = -(-UNACKED_BYTES_MAX // 8_000_000)
+    for number in range(most):
+        producer.append(*large, mark=number)
+    with pytest.raises(Overloaded, match="bytes wait .*: poll before appending more"):
+        producer.append(Counted("A", 0), mark=most)
+    rig.pass_time(lambda: producer.client.in_flight == 0)
+    producer.append(*large, mark=most)
+    rig.pass_time(lambda: producer.client.in_flight == 0)
+
+    assert len(producer.acks) == most + 1
+
+
 def test_a_client_that_is_not_welcome_yet_cannot_append(idle_rig: Rig) -> None:
     station = idle_rig.station("p")
 
