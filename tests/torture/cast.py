@@ -48,14 +48,15 @@ def settle(stage: Stage) -> Oracle:
     oracle = Oracle({name: partial(turn_of, name) for name in PRODUCERS})
     tape = stage.tape()
 
-    def all_at_the_head() -> bool:
+    def read_on() -> bool:
         oracle.look(tape.read(oracle.head, PAGE))
-        last = stage.last("listener")
-        return oracle.settled and last == oracle.head == tape.head()
+        return oracle.head == tape.head()
 
-    stage.until(all_at_the_head, "everybody at the head")
+    stage.until(lambda: read_on() and oracle.settled, "a word of the echo on every quote")
     stage.until(lambda: _cache_position(stage) >= oracle.last_quote, "the cache at the head")
-    stage.end("listener", "onlooker", "echo", "cache")
+    stage.end("echo", "cache")  # nobody speaks any more
+    stage.until(lambda: read_on() and stage.last("listener") == oracle.head, "the head heard")
+    stage.end("listener", "onlooker")
     stage.end("bus")
     _ask_everybody(stage, oracle)
     _look_at_projections(stage, oracle)

@@ -1,0 +1,93 @@
+"""Stop any process for longer than three heartbeats and let it go on: it only takes longer."""
+
+from __future__ import annotations
+
+import random
+import time
+from signal import SIGCONT, SIGSTOP
+
+import pytest
+
+from bus.broker import PRESENT_SECONDS
+from bus.message import BusStatus
+from tests.system.deck import until
+from tests.torture.asking import asked
+from tests.torture.cast import EVERYBODY, PRODUCERS, begin, settle, tell
+from tests.torture.forms import forms
+from tests.torture.stage import Stage
+
+pytestmark = pytest.mark.xdist_group("torture")
+
+STOPPED_SECONDS = PRESENT_SECONDS + 0.3
+SEED = 5
+
+
+def let_pass(seconds: float) -> None:
+    """Wait until so much time has passed."""
+    end = time.monotonic() + seconds
+    until(lambda: time.monotonic() >= end, seconds + 1.0, "the time")
+
+
+@pytest.mark.guarantee("heartbeats")
+@forms("rounds", short=1, long=12)
+def test_processes_stopped_for_three_heartbeats_are_absent_and_go_on_as_if_nothing_had_been(
+    rounds: int,
+) -> None:
+    chance, began, stops = random.Random(SEED), time.monotonic(), 0
+    with Stage() as stage:
+        begin(stage)
+        for number in range(rounds):
+            stopped = list(EVERYBODY[1:])
+            if number % 2:
+                stopped = chance.sample(EVERYBODY, chance.randrange(1, len(EVERYBODY)))
+            for name in stopped:
+                stage.signal(name, SIGSTOP)
+            if number % 2:
+                let_pass(STOPPED_SECONDS)
+            else:
+                stage.until(lambda: not _ready(stage), "the actors absent")
+            for name in chance.sample(stopped, len(stopped)):
+                stage.signal(name, SIGCONT)
+            _everybody_goes_on(stage)
+            stage.until(lambda: _ready(stage) == {"echo", "cache"}, "the actors back")
+            stops += len(stopped)
+        oracle = settle(stage)
+        tell("processes stopped", stage, oracle, began, faults=stops)
+
+    assert oracle.findings == []
+
+
+def _everybody_goes_on(stage: Stage) -> None:
+    speakers = (*PRODUCERS, "listener", "asker")
+    before = {name: stage.told(name) for name in speakers}
+    stage.until(lambda: all(stage.told(n) > before[n] for n in speakers), "everybody going on")
+
+
+@pytest.mark.guarantee("heartbeats")
+@pytest.mark.guarantee("bus-restart")
+@forms("deaths", short=3, long=20)
+def test_services_that_die_while_the_bus_is_stopped_are_not_fenced_by_their_predecessors(
+    deaths: int,
+) -> None:
+    began, chance = time.monotonic(), random.Random(SEED)
+    with Stage() as stage:
+        begin(stage)
+        for _ in range(0, deaths, 3):
+            stage.signal("bus", SIGSTOP)
+            for _ in range(3):
+                for name in ("P", "echo"):
+                    stage.kill(name)
+                    stage.restart(name)
+                let_pass(chance.uniform(1.0, 1.2))
+            stage.signal("bus", SIGCONT)
+            _everybody_goes_on(stage)
+        oracle = settle(stage)
+        tell("deaths while the bus is stopped", stage, oracle, began)
+
+    assert oracle.findings == []
+
+
+def _ready(stage: Stage) -> set[str]:
+    """The actors that the bus takes for present and ready."""
+    services = asked(stage.place, BusStatus()).services
+    return {each.name for each in services if each.ready and each.name in ("echo", "cache")}
