@@ -151,8 +151,8 @@ class Client:
         check_turn(self.service, drafts)
         if len(self._unacked) >= UNACKED_MAX or self._unacked_bytes >= UNACKED_BYTES_MAX:
             raise Overloaded(
-                f"{len(self._unacked)} turns of {self.service} with {self._unacked_bytes} bytes wait"
-                " to be acknowledged",
+                f"{len(self._unacked)} turns of {self.service} wait for their acknowledgements,"
+                f" {self._unacked_bytes} bytes",
                 "poll before appending more",
             )
         if self.standing.mark is None:
