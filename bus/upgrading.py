@@ -55,7 +55,7 @@ def _whole(columns: Sequence[Any], crc: object, path: Path) -> Record:
     if crc != zlib.crc32(record.body, zlib.crc32(head.encode())):
         raise TapeDamaged(
             f"seq {record.seq} of {path} does not match its checksum",
-            "run `tapedeck verify --quarantine` with the Tapedeck that wrote it",
+            "keep a copy of the file, and put a sound one in its place",
         )
     return record
 
@@ -63,7 +63,7 @@ def _whole(columns: Sequence[Any], crc: object, path: Path) -> Record:
 def _sealed(db: sqlite3.Connection, turn: list[Record], before: bytes) -> bytes:
     crcs = [checksum(record) for record in turn]
     seal = next_seal(before, crcs)
-    rows = [(crc, None, record.seq) for crc, record in zip(crcs, turn, strict=True)]
-    rows[-1] = (crcs[-1], seal, turn[-1].seq)  # type: ignore[assignment]
-    db.executemany("UPDATE event SET crc = ?, seal = ? WHERE seq = ?", rows)
+    rows = [(crc, record.seq) for crc, record in zip(crcs, turn, strict=True)]
+    db.executemany("UPDATE event SET crc = ? WHERE seq = ?", rows)
+    db.execute("UPDATE event SET seal = ? WHERE seq = ?", (seal, turn[-1].seq))
     return seal
