@@ -129,12 +129,68 @@ class EventsAnswer(msgspec.Struct, frozen=True):
     seq: int
 
 
+class BusHealth(msgspec.Struct, frozen=True):
+    """How the bus fares: counts since it started, quantiles over its last transactions."""
+
+    tape_bytes: int
+    events_appended: int
+    commits: int
+    commit_ms_p50: float
+    commit_ms_p99: float
+    batch_p50: float
+    resends: int
+    refused: int
+    bad_frames: int
+
+
 class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether every service that a decision needs is ready, and who is missing."""
+    """Whether every service that a decision needs is ready, and who is missing.
+
+    ``degraded`` says why the tape takes nothing; ``bus`` is left out where no bus answers.
+    """
 
     ready: bool
     missing: tuple[str, ...]
     degraded: str
     head: int
     services: tuple[ServiceState, ...]
+    bus: BusHealth | None = None
     error: Failure | None = None
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """An event (``seq``, ``subject``) that a service could not take.
+
+    ``replayed`` is null as long as it waits.
+    """
+
+    service: str
+    seq: int
+    subject: str
+    error: str
+    attempts: int
+    buried_at_us: int
+    replayed_at_us: int
+
+
+class LettersAnswer(msgspec.Struct, frozen=True):
+    """Dead letters, oldest first; ``next_seq`` goes on from there, 0 at the end.
+
+    ``seq`` is how far the index reaches.
+    """
+
+    letters: tuple[Letter, ...]
+    next_seq: int
+    seq: int
+
+
+class ReplayAnswer(msgspec.Struct, frozen=True):
+    """What came of a replay: how many events the service said, and where they end.
+
+    Where the letter had been replayed before nothing is said, and ``seq`` is how far is known.
+    """
+
+    success: bool
+    message: str
+    said: int
+    seq: int

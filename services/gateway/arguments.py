@@ -128,6 +128,27 @@ class EventsWanted(Arguments, frozen=True):
     limit: Annotated[int, Meta(description="how many events", ge=1, le=500)] = 100
 
 
+class LettersWanted(Arguments, frozen=True):
+    """A stretch of the dead letters, of one service or of all."""
+
+    service: Annotated[
+        str, Meta(description="only this service", max_length=40, extra={POSITIONAL: True})
+    ] = ""
+    from_seq: Annotated[
+        int, Meta(description="go on from this seq; 0 gives the last letters", ge=0, le=SEQ_MAX)
+    ] = 0
+    limit: Annotated[int, Meta(description="how many letters", ge=1, le=500)] = 100
+
+
+class OneLetter(Arguments, frozen=True):
+    """One dead letter."""
+
+    service: Annotated[
+        str, Meta(description="the service that could not take it", min_length=1, max_length=40)
+    ]
+    seq: Annotated[int, Meta(description="the seq of the event", ge=1, le=SEQ_MAX)]
+
+
 class TailWanted(Arguments, frozen=True):
     """The tape as it is written."""
 

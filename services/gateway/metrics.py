@@ -14,6 +14,14 @@ from market.messages.cache import CacheState, CacheStatus
 from services.gateway.talk import Talk
 from services.gateway.talks.parts import unless_absent
 
+_COUNTERS = {
+    "dead_letters": "Events the service's process could not take and went on without",
+    "gaps": "Gaps in the live stream that the service's process healed from the tape",
+    "resends": "Turns the service's process sent again",
+    "bad_frames": "Frames that were none, met by the service's process",
+}
+"""The fields of `bus.message.Counters`."""
+
 
 class Figures(msgspec.Struct, frozen=True):
     """What a scrape asks the deck; None where nobody answered."""
@@ -77,7 +85,7 @@ class _Deck(Collector):
 
 def _bus(bus: BusState) -> Iterable[Metric]:
     yield _gauge("tape_head", "The tape's last seq", bus.head)
-    yield _gauge("tape_bytes", "The size of the tape's file", bus.tape_bytes)
+    yield _gauge("tape_bytes", "The size of the tape's file with its log", bus.tape_bytes)
     yield _gauge("bus_degraded", "Whether the bus refuses to append", float(bool(bus.degraded)))
     yield _counter(
         "bus_events_appended", "Events appended since the bus started", bus.events_appended
@@ -85,6 +93,7 @@ def _bus(bus: BusState) -> Iterable[Metric]:
     yield _counter("bus_commits", "Transactions since the bus started", bus.commits)
     yield _counter("bus_resends", "Turns that came again and were kept once", bus.resends)
     yield _counter("bus_refused", "Turns refused", bus.refused)
+    yield _counter("bus_bad_frames", "Frames that were none, from anybody", bus.bad_frames)
     yield _gauge("bus_batch_events", "Events in a transaction, median", bus.batch_p50)
     commit = GaugeMetricFamily(
         "tapedeck_bus_commit_milliseconds", "Duration of a transaction", labels=("quantile",)
@@ -104,6 +113,11 @@ def _services(bus: BusState) -> Iterable[Metric]:
         lag.add_metric(label, service.lag)
         starts.add_metric(label, service.starts)
     yield from (ready, lag, starts)
+    for name, text in _COUNTERS.items():
+        counter = CounterMetricFamily(f"tapedeck_service_{name}", text, labels=("service",))
+        for service in bus.services:
+            counter.add_metric((service.name,), getattr(service.counters, name))
+        yield counter
 
 
 def _quote_ages(cache: CacheState) -> Metric:

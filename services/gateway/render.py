@@ -177,18 +177,50 @@ def event_line(event: Answer) -> str:
 
 
 def health(answer: Answer) -> str:
-    """Who is ready and who is missing."""
-    heads = ("service", "ready", "lag", "starts", "pid")
+    """Who is ready and who is missing, how the bus fares, and what each service met with."""
+    met = ("dead_letters", "gaps", "resends", "bad_frames")
+    heads = ("service", "ready", "lag", "starts", "pid", *(name.replace("_", " ") for name in met))
     rows = (
-        (s["name"], "yes" if s["ready"] else "no", s["lag"], s["starts"], s["pid"])
+        (
+            *(s["name"], "yes" if s["ready"] else "no", s["lag"], s["starts"], s["pid"]),
+            *(s["counters"][name] for name in met),
+        )
         for s in answer["services"]
     )
     why = (answer.get("error") or {}).get("message", "")
     head = "ready" if answer["ready"] else f"not ready: {why or ', '.join(answer['missing'])}"
-    return "\n".join([head, _table(heads, rows)])
+    return "\n".join([head, *_bus(answer), _table(heads, rows)])
+
+
+def letters(answer: Answer) -> str:
+    """One line for each dead letter."""
+    heads = ("service", "seq", "subject", "buried", "replayed", "attempts", "error")
+    rows = (
+        (
+            *(letter["service"], letter["seq"], letter["subject"], letter["buried_at"]),
+            *(letter["replayed_at"], letter["attempts"], letter["error"]),
+        )
+        for letter in answer["letters"]
+    )
+    return _table(heads, rows) or "No dead letters."
 
 
 # --- parts -------------------------------------------------------------------------------------
+
+
+def _bus(answer: Answer) -> list[str]:
+    bus = answer.get("bus")
+    if not bus:
+        return []
+    commits = f"{bus['commits']}, half within {bus['commit_ms_p50']:.1f} ms"
+    turns = f"came twice {bus['resends']}, refused {bus['refused']}"
+    pairs = [
+        ("tape", f"{answer['head']} events, {_size(bus['tape_bytes'])}"),
+        ("commits", f"{commits}, 99 % within {bus['commit_ms_p99']:.1f} ms"),
+        ("batch", f"{bus['batch_p50']:g} events, median"),
+        ("kept out", f"{turns}, bad frames {bus['bad_frames']}"),
+    ]
+    return _pairs(pairs)
 
 
 def _marks(answer: Answer) -> list[str]:
@@ -286,6 +318,13 @@ def _number(value: float | None, digits: int) -> str:
 
 def _percent(value: float | None) -> str:
     return _DASH if value is None else f"{value:+.2f} %"
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
 
 
 def _age(seconds: float | None) -> str:

@@ -23,7 +23,9 @@ from services.gateway.answers import (
     EventsAnswer,
     HealthAnswer,
     IndicatorsAnswer,
+    LettersAnswer,
     LevelsAnswer,
+    ReplayAnswer,
     WatchlistAnswer,
 )
 from services.gateway.arguments import (
@@ -31,7 +33,9 @@ from services.gateway.arguments import (
     BarsWanted,
     DecisionsWanted,
     EventsWanted,
+    LettersWanted,
     LogWanted,
+    OneLetter,
     OneOrAllTickers,
     OneTicker,
     TailWanted,
@@ -39,7 +43,7 @@ from services.gateway.arguments import (
     TickerTimeframe,
 )
 from services.gateway.talk import Talk
-from services.gateway.talks import cache, collector, decisions, health, tape, tickers
+from services.gateway.talks import cache, collector, decisions, health, letters, tape, tickers
 
 Method = Literal["GET", "POST", "DELETE"]
 
@@ -244,12 +248,31 @@ VERBS: Final[tuple[Verb, ...]] = (
     ),
     Verb(
         name="health",
-        help="Whether every service that a decision needs is ready, and who is missing.",
+        help="Whether every service that a decision needs is ready, and how the bus fares.",
         answer=HealthAnswer,
         talk=health.health,
         routes=("/health/ready",),
         within_seconds=3.0,
         show=render.health,
+    ),
+    Verb(
+        name="letters",
+        help="Dead letters, oldest first: events a service could not take, and why.",
+        arguments=LettersWanted,
+        answer=LettersAnswer,
+        talk=letters.letters,
+        routes=("/api/letters",),
+        show=render.letters,
+    ),
+    Verb(
+        name="replay-letter",
+        help="Have a service take a dead letter's event again, once its cause was mended.",
+        arguments=OneLetter,
+        answer=ReplayAnswer,
+        talk=letters.replay,
+        method="POST",
+        routes=("/api/letters/replay",),
+        show=render.message,
     ),
     Verb(
         name="tail",

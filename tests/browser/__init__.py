@@ -24,6 +24,9 @@ Hooks that tests may rely on (they change only together with the tests):
 ``[data-component=...]``          ``data-value``, or ``data-missing``
 ``[data-group=why|why-not|silent] tr[data-rule=...]`` the rules, with ``data-vote``
 ``[data-source=yahoo]``           a source of the collector: ``data-state``: ready, limited, off
+``#bus``                          the panel of the bus: ``data-state``: ready, bad, lost, unknown;
+                                  ``tr[data-service=...] [data-column=...]`` with ``data-value``,
+                                  ``[data-letter=cache-90]`` (its service and seq), with its button
 ``[data-field=seq|events|tickers|cached|last-run|next-run|collector]`` the collector and the header
 
 A page that `tests.browser.conftest.open_page` opened fails its test on any console message of an

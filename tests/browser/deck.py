@@ -8,7 +8,16 @@ from typing import Any, ClassVar
 
 from bus.actor import Refused
 from bus.errors import Unavailable
-from bus.message import BusState, BusStatus, Command, Done, Event, Query
+from bus.message import (
+    BusState,
+    BusStatus,
+    Command,
+    Done,
+    Event,
+    LetterReplayed,
+    Query,
+    ReplayLetter,
+)
 from bus.ports import TapeReading
 from market.messages.analyzer import Analysis, Analyze, Current, Decision
 from market.messages.cache import (
@@ -65,13 +74,15 @@ class PageDeck:
     """The port `services.gateway.deck.Deck`, with a clock set by hand.
 
     ``simulates`` brings simulated series instead of real ones, a service named in ``absent`` does
-    not answer, ``stale_because`` is the analyzer's word. What was asked is kept in ``asked``.
+    not answer, one in ``failing`` fails at every letter, ``stale_because`` is the analyzer's word.
+    What was asked is kept in ``asked``.
     """
 
     def __init__(self, now_us: int, *, simulates: bool = False) -> None:
         self.now_us = now_us
         self.simulates = simulates
         self.absent: set[str] = set()
+        self.failing: set[str] = set()
         self.stale_because = ""
         self.asked: list[Command | Query[Any]] = []
         self.told = Told()
@@ -152,6 +163,13 @@ class PageDeck:
 
     def _clear(self, command: ClearCache) -> Done:
         return Done(self.say(CacheCleared(command.ticker)), 1)
+
+    def _replay(self, command: ReplayLetter) -> Done:
+        if command.service in self.failing:
+            raise Refused(
+                "still_failing", f"{command.service} still fails: ValueError('why')", "mend it"
+            )
+        return Done(self.say(LetterReplayed(command.service, command.seq)), 1)
 
     # --- answers -----------------------------------------------------------------------------
 
@@ -252,6 +270,7 @@ class PageDeck:
         Stop: _stop,
         FetchNow: _fetch,
         ClearCache: _clear,
+        ReplayLetter: _replay,
         CollectorStatus: _status,
         Snapshot: _snapshot,
         CacheStatus: _cache,

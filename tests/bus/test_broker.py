@@ -221,6 +221,7 @@ def test_the_bus_refuses_what_it_does_not_know(broker: Broker, hub: Script) -> N
     assert [frame.code for frame in hub.to(b"ask")] == ["unknown_message"]
 
 
+@pytest.mark.guarantee("observability")
 def test_the_state_tells_presence_readiness_lag_and_starts(
     broker: Broker, hub: Script, clock: FakeClock
 ) -> None:

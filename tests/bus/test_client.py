@@ -276,6 +276,7 @@ def test_bytes_that_are_no_frame_are_counted_and_passed_over(rig: Rig) -> None:
     assert station.failure is None
 
 
+@pytest.mark.guarantee("observability")
 def test_what_a_client_met_with_is_told_to_the_bus_with_the_next_greeting(rig: Rig) -> None:
     producer, listener = rig.welcome("p", listening=False), rig.welcome("l")
     producer.link.up, producer.link.down = Line(["drop"]), Noise([b"noise"])

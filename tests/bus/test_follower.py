@@ -184,6 +184,7 @@ def test_a_tape_without_what_was_told_is_a_regress_and_not_waited_for_in_circles
         follower.take(paper.reading, 10)
 
 
+@pytest.mark.guarantee("observability")
 def test_a_gap_counts_once_however_many_frames_come_behind_it() -> None:
     paper, follower = Paper(), listening()
     frames = paper.write(*counted(*range(6)))

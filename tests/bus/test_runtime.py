@@ -287,6 +287,7 @@ class RefusingTape(TapeWriter):
 class TestDeadLetters:
     """One bad fact costs itself alone."""
 
+    @pytest.mark.guarantee("dead-letters")
     def test_who_cannot_react_to_a_fact_still_knows_it(self, rig: Rig) -> None:
         post = rig.post(mute_counter(at=13))
         fill(rig, *[Counted("A", number) for number in (1, 13, 2)])
@@ -305,6 +306,7 @@ class TestDeadLetters:
         assert again.runtime.state == live
         assert live.counted == (("A", 1), ("A", 13), ("A", 2))
 
+    @pytest.mark.guarantee("dead-letters")
     def test_a_fact_that_was_buried_is_not_buried_again_by_the_next_process(self, rig: Rig) -> None:
         fragile = fragile_counter()
         post = rig.ready(fragile)
@@ -391,6 +393,7 @@ class TestDeadLetters:
             str(number) for number in range(12)
         ]
 
+    @pytest.mark.guarantee("dead-letters")
     def test_of_facts_that_were_heard_together_only_what_cannot_be_said_becomes_a_dead_letter(
         self, rig: Rig
     ) -> None:

@@ -3,6 +3,7 @@
 import { createActions } from "./view/actions.js";
 import { AddField } from "./view/add.js";
 import { Banners } from "./view/banners.js";
+import { Bus } from "./view/bus.js";
 import { Collector } from "./view/collector.js";
 import { Conversation } from "./deck/conversation.js";
 import { mark } from "./view/dom.js";
@@ -67,6 +68,7 @@ const views = [
   new Header(at("header"), () => ticker.recolour()),
   new Banners(document.body),
   new Collector(at("collector"), actions),
+  new Bus(at("bus"), actions),
   new Tape(at("tape")),
   ticker,
 ];

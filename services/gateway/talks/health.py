@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bus.errors import BusError
 from bus.message import BusState, BusStatus
-from services.gateway.answers import HealthAnswer
+from services.gateway.answers import BusHealth, HealthAnswer
 from services.gateway.arguments import Arguments
 from services.gateway.failures import Failure
 from services.gateway.talk import Talk
@@ -25,11 +27,17 @@ def health(arguments: Arguments) -> Talk:
         why = state.degraded or f"not ready: {', '.join(missing)}"
         failure = Failure("not_ready", why, "wait a moment, or see ./tapedeck log")
         return _unready(missing, state.degraded, failure, state)
-    return HealthAnswer(True, (), "", state.head, state.services)
+    return HealthAnswer(True, (), "", state.head, state.services, _bus(state))
 
 
 def _unready(
     missing: tuple[str, ...], degraded: str, error: Failure, state: BusState | None = None
 ) -> HealthAnswer:
-    services = state.services if state else ()
-    return HealthAnswer(False, missing, degraded, state.head if state else 0, services, error)
+    if state is None:
+        return HealthAnswer(False, missing, degraded, 0, (), error=error)
+    known = (state.head, state.services, _bus(state))
+    return HealthAnswer(False, missing, degraded, *known, error=error)
+
+
+def _bus(state: BusState) -> BusHealth:
+    return msgspec.convert(state, BusHealth, from_attributes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bus.codec import Codec, Record
-from bus.message import BusState, Event, ServiceState
+from bus.message import BusState, Counters, Event, ServiceState
 from market.messages import CONTRACT
 from market.messages.analyzer import (
     Analysis,
@@ -21,6 +21,7 @@ from market.messages.indicators import Indicators, Level, Reading, Trend
 
 NOON_US = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z
 DAY_US = 86_400_000_000
+MET = Counters(dead_letters=1, gaps=2, resends=3, bad_frames=5)
 
 
 def quote(ticker: str = "NVDA", price: float = 190.0) -> Quote:
@@ -157,9 +158,9 @@ def bus(*ready: str, degraded: str = "") -> BusState:
         batch_p50=2.0,
         resends=1,
         refused=0,
-        bad_frames=0,
+        bad_frames=4,
         tape_bytes=4_096,
-        services=tuple(ServiceState(name, True, 7, 0, 42, 1, 0.1) for name in names),
+        services=tuple(ServiceState(name, True, 7, 0, 42, 1, 0.1, MET) for name in names),
     )
 
 

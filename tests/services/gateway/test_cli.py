@@ -77,7 +77,8 @@ def type_(deck: FakeDeck, tmp_path: Path) -> Iterator[Type]:
         (["cache-entry", "nvda"], 0, ["bars:", "1d: 1250"]),
         (["decisions"], 0, ["BUY", "66.0"]),
         (["events", "decision"], 0, ["decision.made.NVDA", "signal=BUY"]),
-        (["health"], 0, ["ready", "analyzer"]),
+        (["health"], 0, ["ready", "analyzer", "half within 0.4 ms"]),
+        (["letters"], 0, ["No dead letters."]),
         (["add", "nvda"], 0, ["NVDA is tracked"]),
     ],
 )

@@ -146,6 +146,7 @@ def test_the_gateway_lives_without_a_bus(browse: Browse) -> None:
     assert browse(FakeDeck()).get("/health/live").json() == {"live": True}
 
 
+@pytest.mark.guarantee("observability")
 def test_the_metrics_tell_of_the_deck_and_of_the_requests(browse: Browse) -> None:
     client = browse(FakeDeck({BusStatus: samples.bus(), CacheStatus: samples.cache()}))
     client.get("/api/cache")
@@ -155,6 +156,13 @@ def test_the_metrics_tell_of_the_deck_and_of_the_requests(browse: Browse) -> Non
         "tapedeck_tape_head 7.0",
         'tapedeck_service_lag_events{service="cache"} 0.0',
         'tapedeck_bus_commit_milliseconds{quantile="0.99"} 2.5',
+        "tapedeck_bus_batch_events 2.0",
+        "tapedeck_bus_resends_total 1.0",
+        "tapedeck_bus_bad_frames_total 4.0",
+        'tapedeck_service_dead_letters_total{service="analyzer"} 1.0',
+        'tapedeck_service_gaps_total{service="analyzer"} 2.0',
+        'tapedeck_service_resends_total{service="analyzer"} 3.0',
+        'tapedeck_service_bad_frames_total{service="analyzer"} 5.0',
         'tapedeck_quote_age_seconds{simulated="false",source="yahoo",ticker="NVDA"} 12.0',
         'tapedeck_requests_total{code="",door="http",verb="cache"} 1.0',
         "tapedeck_live_pages 0.0",

@@ -82,3 +82,24 @@ def test_long_values_of_an_event_are_cut() -> None:
     assert line.endswith("…")
     assert len(line) < 90
     assert render.event_line(event | {"event": None}).endswith("(large)")
+
+
+def test_the_health_tells_of_the_bus_and_of_what_each_service_met_with() -> None:
+    bus = {"commits": 3, "commit_ms_p50": 0.4, "commit_ms_p99": 2.5, "batch_p50": 2.0}
+    counts = {"resends": 1, "refused": 0, "bad_frames": 4, "tape_bytes": 4_200_000}
+    met = {"dead_letters": 1, "gaps": 2, "resends": 3, "bad_frames": 5}
+    cache = {"name": "cache", "ready": True, "lag": 0, "starts": 1, "pid": 42, "counters": met}
+    answer = {"ready": True, "missing": [], "head": 7, "bus": bus | counts, "services": [cache]}
+    assert render.health(answer) == (
+        "ready\n"
+        "tape      7 events, 4.2 MB\n"
+        "commits   3, half within 0.4 ms, 99 % within 2.5 ms\n"
+        "batch     2 events, median\n"
+        "kept out  came twice 1, refused 0, bad frames 4\n"
+        "service  ready  lag  starts  pid  dead letters  gaps  resends  bad frames\n"
+        "cache    yes    0    1       42   1             2     3        5"
+    )
+
+
+def test_a_deck_without_dead_letters_says_so() -> None:
+    assert render.letters({"letters": []}) == "No dead letters."

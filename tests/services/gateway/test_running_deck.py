@@ -11,6 +11,8 @@ import msgspec
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from bus.client import Incoming
+from bus.codec import Appended, Draft
 from services.gateway.client import Client
 from services.gateway.schema import in_path, openapi
 from services.gateway.verbs import VERBS, Verb
@@ -121,3 +123,36 @@ def test_the_terminal_greeted_with_the_address_and_the_mark(deck: RunningDeck) -
     greeting = f"Tapedeck is at http://127.0.0.1:{deck.port}; it tracks SPY, QQQ; SIMULATED prices"
     until(lambda: greeting in deck.terminal(), 30, "the greeting")
     assert greeting in deck.terminal()
+
+
+def say_what_nobody_can_read(deck: RunningDeck, subject: str) -> int:
+    """Append an event without the fields of its class; gives its seq."""
+    client = deck.client("stranger")
+    acks: list[Incoming] = []
+
+    def came() -> bool:
+        acks.extend(client.poll(0.1))
+        return client.welcome and not client.in_flight
+
+    until(came, 30, "the bus's welcome")
+    client.append((Draft(subject, 1, msgspec.Raw(b"\x80")),), 1, "synced")
+    until(came, 30, "the acknowledgement")
+    client.close()
+    [ack] = acks
+    assert isinstance(ack, Appended)
+    return ack.last
+
+
+def test_what_no_service_can_read_becomes_letters_that_are_told_at_every_door(
+    deck: RunningDeck,
+) -> None:
+    seq = say_what_nobody_can_read(deck, "market.bars.NVDA.1d")
+    until(lambda: len(deck.get("/api/letters").json()["letters"]) >= 2, 30, "two letters")
+
+    letters = deck.get("/api/letters").json()["letters"]
+    assert {(one["seq"], one["subject"]) for one in letters} == {(seq, "market.bars.NVDA.1d")}
+    assert "market.bars.NVDA.1d" in deck.cli("letters", "indicators").stdout
+    again = deck.cli("replay-letter", "indicators", str(seq))
+    assert (again.returncode, "indicators still fails" in again.stderr) == (1, True)
+    line = 'tapedeck_service_dead_letters_total{service="indicators"} 1.0'
+    until(lambda: line in deck.get("/metrics").text.splitlines(), 30, "the count")

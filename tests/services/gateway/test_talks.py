@@ -9,7 +9,7 @@ import pytest
 
 from bus.actor import Refused
 from bus.errors import Unavailable
-from bus.message import BusStatus, Done
+from bus.message import BusStatus, DeadLetter, Done, LetterReplayed, ReplayLetter
 from market.instants import jsonable
 from market.messages.analyzer import Analyze
 from market.messages.cache import (
@@ -254,6 +254,30 @@ def test_the_deck_is_ready_when_every_service_is() -> None:
     assert (told["ready"], told["missing"], "error" in told) == (True, [], False)
 
 
+def test_the_health_tells_how_the_bus_fares_and_what_each_service_met_with() -> None:
+    told = answer(FakeDeck({BusStatus: samples.bus("cache")}), "health")
+    assert (told["head"], told["bus"]) == (
+        7,
+        {
+            "tape_bytes": 4_096,
+            "events_appended": 7,
+            "commits": 3,
+            "commit_ms_p50": 0.4,
+            "commit_ms_p99": 2.5,
+            "batch_p50": 2.0,
+            "resends": 1,
+            "refused": 0,
+            "bad_frames": 4,
+        },
+    )
+    [cache] = told["services"]
+    assert (cache["name"], cache["lag"], cache["counters"]) == (
+        "cache",
+        0,
+        {"dead_letters": 1, "gaps": 2, "resends": 3, "bad_frames": 5},
+    )
+
+
 @pytest.mark.parametrize(
     ("reply", "missing", "message"),
     [
@@ -276,3 +300,82 @@ def test_an_unready_deck_says_who_is_missing_and_why(
     told = answer(FakeDeck({BusStatus: reply}), "health")
     assert (told["ready"], told["missing"]) == (False, missing)
     assert (told["error"]["code"], told["error"]["message"]) == ("not_ready", message)
+
+
+# --- dead letters ------------------------------------------------------------------------------
+
+
+def letter(service: str, seq: int) -> DeadLetter:
+    return DeadLetter(service, seq, "market.quote.NVDA", "ValueError('why')", 3)
+
+
+class LettersDeck(FakeDeck):
+    """A deck whose cache finds events by the beginnings of their subjects."""
+
+    def ask(self, message: Any, within_seconds: float = 10.0) -> Any:
+        if isinstance(message, FindEvents):
+            found = [r for r in self.paper.records if r.subject.startswith(message.subject)]
+            found = [r for r in found if r.seq >= message.from_seq]
+            kept = found[-message.limit :] if message.newest else found[: message.limit]
+            seqs = tuple(record.seq for record in kept)
+            more = len(kept) < len(found) and not message.newest
+            self.replies[FindEvents] = SeqsFound(seqs, self.head, seqs[-1] + 1 if more else 0)
+        return super().ask(message, within_seconds)
+
+
+def test_letters_are_listed_oldest_first_and_say_whether_they_were_replayed() -> None:
+    deck = LettersDeck(
+        records=samples.records(
+            letter("cache", 90),
+            LetterReplayed("cache", 90),
+            letter("analyzer", 91),
+            letter("cache", 90),
+        )
+    )
+    told = answer(deck, "letters")
+    assert told["letters"][1] == {
+        "service": "analyzer",
+        "seq": 91,
+        "subject": "market.quote.NVDA",
+        "error": "ValueError('why')",
+        "attempts": 3,
+        "buried_at": "2026-11-21T12:00:00.000003Z",
+        "replayed_at": None,
+    }
+    assert [(one["service"], one["replayed_at"]) for one in told["letters"]] == [
+        ("cache", "2026-11-21T12:00:00.000002Z"),
+        ("analyzer", None),
+        ("cache", None),
+    ]
+    assert (told["seq"], told["next_seq"]) == (4, 0)
+
+
+def test_letters_of_one_service_are_its_own_alone_and_go_on_from_a_seq() -> None:
+    said = [letter("cache", 1), letter("cache2", 2), letter("cache", 3), letter("cache", 4)]
+    deck = LettersDeck(records=samples.records(*said))
+    assert [one["seq"] for one in answer(deck, "letters", service="cache")["letters"]] == [1, 3, 4]
+
+    first = answer(deck, "letters", from_seq=1, limit=2)
+    rest = answer(deck, "letters", from_seq=first["next_seq"], limit=2)
+    assert [one["seq"] for page in (first, rest) for one in page["letters"]] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "told"),
+    [
+        (0, "cache had taken event 90 again already.", 0),
+        (1, "cache took event 90 again and said 0 events.", 0),
+        (2, "cache took event 90 again and said 1 event.", 1),
+    ],
+)
+def test_a_replay_tells_what_came_of_it(said: int, message: str, told: int) -> None:
+    deck = FakeDeck({ReplayLetter: Done(12, said)})
+    given = answer(deck, "replay-letter", service="cache", seq=90)
+    assert deck.asked == [ReplayLetter("cache", 90)]
+    assert given == {"success": True, "message": message, "said": told, "seq": 12}
+
+
+def test_a_replay_that_fails_again_is_refused_with_the_error() -> None:
+    refusal = Refused("still_failing", "cache still fails: ValueError('why')", "mend it")
+    with pytest.raises(Refused, match="why"):
+        answer(FakeDeck({ReplayLetter: refusal}), "replay-letter", service="cache", seq=90)

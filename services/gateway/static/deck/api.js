@@ -64,6 +64,8 @@ export const api = {
     ask("GET", `/api/tickers/${of(ticker)}/bars?timeframe=${timeframe}&limit=${limit}`),
   analyze: (ticker) => ask("GET", `/api/analyze/${of(ticker)}`),
   figures,
+  letters: (limit) => ask("GET", `/api/letters?limit=${limit}`),
+  replay: (service, seq) => ask("POST", "/api/letters/replay", { service, seq }),
   start: () => ask("POST", "/api/collector/start"),
   stop: () => ask("POST", "/api/collector/stop"),
   restart: () => ask("POST", "/api/collector/restart"),

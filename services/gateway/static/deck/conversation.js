@@ -13,6 +13,7 @@ const FIGURES_MS = 10_000;
 const BUDGET_MS = 5_000; // the window of a budget slides without an event
 const ROWS_MS = 60_000;
 
+const OF_A_LETTER = /^letter\./;
 const OF_THE_COLLECTOR = /^(collector|watchlist|source|fetch)\.|^market\.(refused|quote)$/;
 
 export class Conversation {
@@ -45,6 +46,7 @@ export class Conversation {
       overview.now.watchlist(),
       overview.now.collector(),
       overview.now.sessions(),
+      overview.now.letters(),
     ]);
     this.store.update(withSettled);
     selection.wants.all();
@@ -72,6 +74,7 @@ export class Conversation {
     const { soon } = this.overview;
     const stream = streamOf(event);
     if (OF_THE_COLLECTOR.test(stream)) soon.collector();
+    if (OF_A_LETTER.test(stream)) soon.letters();
     if (stream === "watchlist.added" || contradicts(before, event)) soon.watchlist();
     if (stream === "calendar.sessions" && !event.event) soon.sessions();
   }

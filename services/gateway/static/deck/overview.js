@@ -4,6 +4,7 @@ import {
   withCollector,
   withDecisions,
   withFigures,
+  withLetters,
   withSessions,
   withTrouble,
   withWatchlist,
@@ -13,6 +14,7 @@ import { isReady } from "./figures.js";
 import { APART_MS, spaced } from "./spaced.js";
 
 const DECISIONS_MAX = 500;
+const LETTERS_MAX = 100;
 
 export class Overview {
   // `now` asks at once; `soon` asks once for all who want the same thing meanwhile.
@@ -23,6 +25,7 @@ export class Overview {
       collector: () => this.asked("collector", () => this.askCollector()),
       watchlist: () => this.asked("watchlist", () => this.askWatchlist()),
       sessions: () => this.asked("sessions", () => this.askSessions()),
+      letters: () => this.asked("letters", () => this.askLetters()),
     };
     this.soon = Object.fromEntries(
       Object.entries(this.now).map(([name, ask]) => [name, spaced(ask, APART_MS)]),
@@ -68,5 +71,9 @@ export class Overview {
     const told = await api.events("calendar.sessions", 1);
     const body = told.events.at(-1)?.event;
     if (body) this.store.update(withSessions, body);
+  }
+
+  async askLetters() {
+    if (this.ready("cache")) this.store.update(withLetters, await api.letters(LETTERS_MAX));
   }
 }

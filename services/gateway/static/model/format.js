@@ -56,6 +56,19 @@ export function span(seconds) {
   return `${Math.max(0, Math.floor(seconds))} s`;
 }
 
+const SIZES = [
+  ["GB", 1e9],
+  ["MB", 1e6],
+  ["kB", 1e3],
+];
+
+// A size on disk: 4.2 MB.
+export function bytes(count) {
+  if (!known(count)) return DASH;
+  const [unit, size] = SIZES.find(([, least]) => count >= least) ?? ["B", 1];
+  return `${fixed(count / size, size === 1 ? 0 : 1)} ${unit}`;
+}
+
 const shapes = {
   clock: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   minute: { hour: "2-digit", minute: "2-digit" },

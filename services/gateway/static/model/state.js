@@ -8,7 +8,8 @@ export const initial = {
   link: { phase: "connecting", retryAt: null, why: "" },
   seq: 0, // the last event heard
   collector: null, // the last answer of the collector
-  figures: null, // who is ready
+  figures: null, // who is ready, how the bus fares
+  letters: [], // the events that a service could not take and that wait to be replayed
   ttlSeconds: 300,
   sessions: null, // [{date, open, close}] of the exchange, oldest first
   rows: null, // by ticker, in the order of the watchlist; null until the first answer
@@ -20,6 +21,12 @@ export const initial = {
 
 export const withLink = (state, link) => ({ ...state, link });
 export const withFigures = (state, figures) => ({ ...state, figures });
+
+// A replayed letter is a thing of the past.
+export const withLetters = (state, { letters }) => ({
+  ...state,
+  letters: letters.filter((letter) => letter.replayed_at === null),
+});
 
 export const withSettled = (state) => (state.settled ? state : { ...state, settled: true });
 

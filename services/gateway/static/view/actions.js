@@ -37,6 +37,10 @@ export function createActions(overview) {
         bad: true,
       }),
     fetch: (ticker) => act(() => api.fetch(ticker)),
+    replay: async ({ service, seq }) => {
+      await act(() => api.replay(service, seq));
+      overview.soon.letters();
+    },
   };
 }
 

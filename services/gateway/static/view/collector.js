@@ -3,7 +3,7 @@
 import { DASH, instant, moment, number, span } from "../model/format.js";
 import { cliMenu } from "./cli.js";
 import { sourceLine } from "./collector_sources.js";
-import { field, h, mark, onChange, put } from "./dom.js";
+import { busyButton, field, h, mark, onChange, put } from "./dom.js";
 
 const VERBS = ["start", "stop", "restart", "status", "fetch", "cache"];
 const FEW = 4;
@@ -19,9 +19,9 @@ export class Collector {
   constructor(root, actions) {
     this.root = root;
     this.buttons = {
-      start: button("start", "▶ Start", actions.start),
-      stop: button("stop", "■ Stop", actions.stop),
-      restart: button("restart", "↻ Restart", actions.restart),
+      start: busyButton("start", "▶ Start", actions.start),
+      stop: busyButton("stop", "■ Stop", actions.stop),
+      restart: busyButton("restart", "↻ Restart", actions.restart),
     };
     this.state = h("p", { class: "state", "data-field": "collector", role: "status" }, "asking…");
     this.sources = h("ul", { class: "sources", "data-field": "sources" });
@@ -94,16 +94,6 @@ const counter = ([name, title]) =>
     h("dd", { "data-field": name }, DASH),
     h("dd", { class: "soft", "data-field": `${name}-when` }),
   );
-
-function button(name, text, act) {
-  const node = h("button", { type: "button", "data-action": name }, text);
-  node.addEventListener("click", async () => {
-    mark(node, "aria-busy", true);
-    await act();
-    mark(node, "aria-busy", false);
-  });
-  return node;
-}
 
 const few = (tickers) =>
   tickers.length > FEW

@@ -22,6 +22,17 @@ function filled(node, attributes, children) {
   return node;
 }
 
+// A button that is busy as long as its action takes.
+export function busyButton(name, text, act) {
+  const node = h("button", { type: "button", "data-action": name }, text);
+  node.addEventListener("click", async () => {
+    mark(node, "aria-busy", true);
+    await act();
+    mark(node, "aria-busy", false);
+  });
+  return node;
+}
+
 // Sets an attribute only where it changes; null and undefined take it away. In data-* and aria-*
 // a truth is written out, elsewhere the attribute itself is the truth.
 export function mark(node, name, value) {
