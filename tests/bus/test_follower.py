@@ -212,13 +212,14 @@ def test_a_lost_end_and_what_is_lost_before_a_long_body_are_gaps() -> None:
 
 def test_what_no_frame_is_missing_for_is_no_gap() -> None:
     paper = Paper(*counted(1, 2))
-    joiner, reader = Follower(), listening(cursor=2)
+    newcomer, joiner, reader = Follower(), Follower(), listening(cursor=2)
     joiner.told("t", 2)
     frames = [*paper.write(Counted("A", 3), LONG, Counted("A", 4)), paper.heartbeat()]
+    newcomer.offer(frames)
     joiner.offer(frames)
     reader.offer([frames[0], frames[0], *frames[1:]])
 
-    assert (joiner.gaps, reader.gaps) == (0, 0)
+    assert (newcomer.gaps, joiner.gaps, reader.gaps) == (0, 0, 0)
 
 
 class Following(RuleBasedStateMachine):
