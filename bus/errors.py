@@ -74,6 +74,19 @@ class TapeDamaged(BusError):
     code = "tape_damaged"
 
 
+class Truncated(BusError):
+    """What is asked for lies before the first event that can be read: in an archive."""
+
+    code = "truncated"
+
+    def __init__(self, first: int) -> None:
+        super().__init__(
+            f"the tape begins at seq {first}, what came before it lies in an archive",
+            "attach the archive: ./tapedeck archive --attach FILE (--list names the files)",
+        )
+        self.first = first
+
+
 class LogRegressed(BusError):
     """The tape ends before what this reader already knows: an older copy lies in its place."""
 

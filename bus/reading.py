@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from bus.beginning import Beginning, beginning
 from bus.codec import BODY_BYTES_MAX, Record, checksum
-from bus.errors import TapeDamaged
+from bus.errors import TapeDamaged, Truncated
 from bus.tapefile import REMEDY, UNREADABLE, open_to_read
 from bus.witness import Statement, boot_id, read_witness, witness_of
 
@@ -20,36 +22,46 @@ class TapeReader:
     """A reading connection (``mode=ro``); each call is one short transaction, fetched whole.
 
     An open read cursor would keep the WAL from being checkpointed. Not to be shared between
-    threads.
+    threads. What was archived is read from ``attached``, the folder of unpacked archives; where it
+    is not there, `Truncated` is raised.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, attached: Path | None = None) -> None:
         self.path = path
         self._db = open_to_read(path)
         self._boot = boot_id()
+        self._attached = attached or attached_of(path)
+        self._older: TapeReader | None = None
 
     def read(self, after: int, limit: int) -> list[Record]:
         """The records after a seq, oldest first, at most ``limit`` and about 4 MiB.
 
-        Raises `TapeDamaged`.
+        Raises `TapeDamaged` and `Truncated`.
         """
         records = select(self._db, "seq > ?", (after,), limit)
+        if records and records[0].seq != after + 1 and after < (begins := self.begins()).after:
+            return self._archive(begins).read(after, limit)
         if records:
             check_order(records, after, self.path)
         return records
 
     def get(self, seqs: Sequence[int]) -> list[Record]:
-        """The records of these seqs (at most 5,000), in order; raises `TapeDamaged`."""
-        places = ",".join("?" * len(seqs))
-        bytes_max = len(seqs) * BODY_BYTES_MAX
-        return select(self._db, f"seq IN ({places})", tuple(seqs), len(seqs), bytes_max)
+        """The records of these seqs (at most 5,000), in order.
+
+        Raises `TapeDamaged` and `Truncated`.
+        """
+        records = _single(self._db, seqs, "event")
+        return records if len(records) == len(seqs) else self._with_older(records, seqs)
 
     def seq_at(self, at_us: int) -> int:
         """The last seq recorded at or before the instant, by bisection.
 
-        ``at_us`` never goes back.
+        ``at_us`` never goes back. Raises `TapeDamaged` and `Truncated`.
         """
-        low, high = self.first() - 1, self.head()
+        begins = self.begins()
+        if begins.after and at_us < begins.at_us:
+            return self._archive(begins).seq_at(at_us)
+        low, high = begins.after, self.head()
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if self._at(middle) <= at_us else (low, middle - 1)
@@ -71,23 +83,68 @@ class TapeReader:
     def last(self, subject: str) -> int:
         """The last seq of the subject, 0 where there is none."""
         sql = "SELECT COALESCE(MAX(seq), 0) FROM head WHERE subject = ?"
-        try:
+        with _told_as_damage(self.path):
             seq = int(self._db.execute(sql, (subject,)).fetchone()[0])
-        except (*UNREADABLE, ValueError) as error:
-            raise TapeDamaged(f"the tape {self.path} cannot be read ({error})", REMEDY) from error
         if seq and [record.subject for record in self.get([seq])] != [subject]:
             text = f"the head of {subject} in {self.path} is not what its row says"
             raise TapeDamaged(text, REMEDY)
         return seq
 
     def first(self) -> int:
-        """The first seq on this tape, 1 for an empty one."""
-        first = select(self._db, "seq = (SELECT MIN(seq) FROM event)", (), 1)
-        return first[0].seq if first else 1
+        """The first seq that can be read, be it in an attached archive; 1 for an empty tape."""
+        begins = self.begins()
+        older = self._older_than(begins)
+        return older.first() if older else begins.after + 1
+
+    def begins(self) -> Beginning:
+        """Where the file itself begins; raises `TapeDamaged`."""
+        with _told_as_damage(self.path):
+            row = self._db.execute("SELECT value FROM meta WHERE name = 'tape_id'").fetchone()
+            return beginning(self._db, str(row and row[0]))
+
+    def ends(self) -> tuple[int, bytes]:
+        """The last seq and its seal; raises `TapeDamaged`."""
+        with _told_as_damage(self.path):
+            sql = "SELECT seq, seal FROM event ORDER BY seq DESC LIMIT 1"
+            row = self._db.execute(sql).fetchone() or (0, b"")
+            return int(row[0]), bytes(row[1] or b"")
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+        if self._older is not None:
+            self._older.close()
+
+    def _with_older(self, records: list[Record], seqs: Sequence[int]) -> list[Record]:
+        """Those before the beginning too: what the tape keeps of them, or the archive has."""
+        begins = self.begins()
+        older = {seq for seq in seqs if 0 < seq <= begins.after}
+        if not older:
+            return records
+        kept = _single(self._db, sorted(older), "kept")
+        missing = sorted(older - {record.seq for record in kept})
+        archived = self._archive(begins).get(missing) if missing else []
+        return sorted([*records, *kept, *archived])
+
+    def _archive(self, begins: Beginning) -> TapeReader:
+        older = self._older_than(begins)
+        if older is None:
+            raise Truncated(begins.after + 1)
+        return older
+
+    def _older_than(self, begins: Beginning) -> TapeReader | None:
+        """The attached archive that ends where this file begins, by its last seq and seal."""
+        if self._older is not None and not self._older.path.exists():  # detached meanwhile
+            self._older.close()
+            self._older = None
+        if self._older is None and begins.after:
+            for path in sorted(self._attached.glob(f"tape-*-{begins.after}.db")):
+                self._older = TapeReader(path, self._attached)
+                if self._older.ends() == (begins.after, begins.seal):
+                    break
+                self._older.close()
+                self._older = None
+        return self._older
 
     def _at(self, seq: int) -> int:
         """Of the whole row: its checksum covers the instant too."""
@@ -96,22 +153,41 @@ class TapeReader:
         return found[0].at_us
 
 
+@contextmanager
+def _told_as_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (*UNREADABLE, TypeError, ValueError) as error:
+        raise TapeDamaged(f"the tape {path} cannot be read ({error})", REMEDY) from error
+
+
+def attached_of(tape: Path) -> Path:
+    """The folder of the unpacked archives of a tape."""
+    return tape.with_name("archive") / "attached"
+
+
 def select(
     db: sqlite3.Connection,
     where: str,
     values: tuple[int, ...],
     limit: int,
     bytes_max: int = PAGE_BYTES_MAX,
+    table: str = "event",
 ) -> list[Record]:
     """The rows that match, oldest first, each held against its checksum.
 
     Raises `TapeDamaged`.
     """
-    sql = f"SELECT {COLUMNS}, crc FROM event WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
+    sql = f"SELECT {COLUMNS}, crc FROM {table} WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
     try:
         return list(_checked(db.execute(sql, (*values, limit)), bytes_max))
     except UNREADABLE as error:
         raise TapeDamaged(f"the tape cannot be read ({error})", REMEDY) from error
+
+
+def _single(db: sqlite3.Connection, seqs: Sequence[int], table: str) -> list[Record]:
+    where = f"seq IN ({','.join('?' * len(seqs))})"
+    return select(db, where, tuple(seqs), len(seqs), len(seqs) * BODY_BYTES_MAX, table)
 
 
 def check_order(records: Sequence[Record], after: int, path: Path) -> None:

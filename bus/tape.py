@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from bus.beginning import beginning
 from bus.codec import (
     Append,
     Appended,
@@ -28,7 +29,7 @@ from bus.codec import (
 )
 from bus.errors import BusError, Conflict, Fenced, LogRegressed, StorageFailed, TapeDamaged
 from bus.reading import check_order, select
-from bus.seal import Chain, first_seal, next_seal
+from bus.seal import Chain, next_seal
 from bus.subject import parse
 from bus.tapefile import (
     REMEDY,
@@ -42,20 +43,24 @@ from bus.tapefile import (
 from bus.witness import Statement, Witness, boot_id, read_witness, witness_of
 
 TAIL_CHECKED = 1_000
+SEQ_MAX = (1 << 63) - 1
+"""SQLite's largest integer."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"
 _END = "SELECT seq, at_us, seal FROM event ORDER BY seq DESC LIMIT 1"
 _SEALS = "SELECT seq, crc, seal FROM event WHERE seq > ? ORDER BY seq"
 _FALSE_HEAD = """
-SELECT head.subject FROM head LEFT JOIN event USING (seq) WHERE event.subject IS NOT head.subject
+SELECT head.subject FROM head LEFT JOIN {rows} AS row USING (seq)
+WHERE head.seq BETWEEN ? AND ? AND row.subject IS NOT head.subject
 """
 _FALSE_MARK = """
 SELECT mark.producer FROM mark
-LEFT JOIN event AS f ON f.seq = mark.first LEFT JOIN event AS l ON l.seq = mark.last
-LEFT JOIN event AS before ON before.seq = mark.first - 1
-LEFT JOIN event AS after ON after.seq = mark.last + 1
-WHERE CASE mark.mark WHEN -1 THEN (mark.first, mark.last, mark.at_us) <> (0, 0, 0) ELSE
+LEFT JOIN {rows} AS f ON f.seq = mark.first LEFT JOIN {rows} AS l ON l.seq = mark.last
+LEFT JOIN {rows} AS before ON before.seq = mark.first - 1
+LEFT JOIN {rows} AS after ON after.seq = mark.last + 1
+WHERE mark.last BETWEEN ? AND ? AND
+CASE mark.mark WHEN -1 THEN (mark.first, mark.last, mark.at_us) <> (0, 0, 0) ELSE
     (f.producer, f.heard, f.at_us) IS NOT (mark.producer, mark.mark, mark.at_us) OR
     (l.producer, l.heard, l.at_us) IS NOT (mark.producer, mark.mark, mark.at_us) OR
     (before.producer, before.heard) IS (mark.producer, mark.mark) OR
@@ -117,9 +122,10 @@ class TapeWriter:
 
     def _know(self, db: sqlite3.Connection) -> None:
         self.tape_id = self._meta(db, "tape_id")
+        self._begins = beginning(db, self.tape_id)
         end = db.execute(_END).fetchone()
         self.head, self.at_us = (int(end[0]), int(end[1])) if end else (0, 0)
-        self._seal = bytes(end[2] or b"") if end else first_seal(self.tape_id)
+        self._seal = bytes(end[2] or b"") if end else self._begins.seal
         self.heads: dict[str, int] = dict(db.execute("SELECT subject, seq FROM head"))
         self.marks = {row[0]: Mark(*map(int, row[1:])) for row in db.execute(_MARKS)}
         self._check_tail(db)
@@ -238,7 +244,7 @@ class TapeWriter:
 
     def _check_tail(self, db: sqlite3.Connection) -> None:
         """The last rows are read at each start: a crash can only have hurt the end."""
-        start = after = max(0, self.head - TAIL_CHECKED)
+        start = after = max(self._begins.after, self.head - TAIL_CHECKED)
         heads: dict[str, int] = {}
         marks: dict[str, int] = {}
         while after < self.head:
@@ -263,7 +269,8 @@ class TapeWriter:
                 raise TapeDamaged(f"the {table} of {name} in {self.path} is not the last", REMEDY)
 
     def _check_seals(self, db: sqlite3.Connection, after: int) -> None:
-        chain = Chain(first_seal(self.tape_id) if after == 0 else None)
+        begins = self._begins
+        chain = Chain(begins.seal or None if after == begins.after else None)
         seal: bytes | None = self._seal
         for seq, crc, seal in db.execute(_SEALS, (after,)):
             if not chain.holds(crc, seal):
@@ -281,11 +288,19 @@ class TapeWriter:
             if said != "ok":
                 text = f"the table {table} of {self.path} is damaged ({said[:200]})"
                 raise TapeDamaged(text, REMEDY)
-        for table, sql in (("head", _FALSE_HEAD), ("mark", _FALSE_MARK)):
-            if false := db.execute(sql).fetchone():
-                raise TapeDamaged(
-                    f"the {table} of {false[0]} in {self.path} is not what its row says", REMEDY
-                )
+        for rows, first, last in self._places():
+            for table, sql in (("head", _FALSE_HEAD), ("mark", _FALSE_MARK)):
+                if false := db.execute(sql.format(rows=rows), (first, last)).fetchone():
+                    raise TapeDamaged(
+                        f"the {table} of {false[0]} in {self.path} is not what its row says", REMEDY
+                    )
+
+    def _places(self) -> list[tuple[str, int, int]]:
+        """Which table holds the rows that heads and marks name, from which seq to which."""
+        after = self._begins.after
+        if not after:
+            return [("event", -SEQ_MAX, SEQ_MAX)]
+        return [("kept", -SEQ_MAX, after), ("event", after + 1, SEQ_MAX)]
 
     def _hear_witness(self, db: sqlite3.Connection) -> None:
         told = read_witness(witness_of(self.path)) or Statement()
