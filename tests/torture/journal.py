@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+UNKNOWN = -1
+"""Instead of a checksum: the frame came without its body."""
+BEFORE, JOINED = -2, -3
+"""Instead of a checksum: the head that a joiner knew of, and the seq behind which it joined."""
 ROW = struct.Struct("<qq")
 
 

@@ -9,14 +9,13 @@ from typing import Literal, NamedTuple
 
 from bus.codec import Draft, Record, checksum
 from market.messages.fetcher import Quote
-from tests.torture.journal import Row
+from tests.torture.journal import BEFORE, JOINED, UNKNOWN, Row
 from tests.torture.words import CODEC, Echoed, Noted
 
 Wrong = Literal["lost", "doubled", "out_of_order", "silently_wrong"]
 
 SHOWN_MAX = 20
 """Findings that are told in words; all are counted."""
-UNKNOWN = -1
 
 
 class Finding(NamedTuple):
@@ -159,6 +158,23 @@ class Oracle:
             if abs(row.number) <= before:
                 self.find("out_of_order", f"{onlooker} saw {abs(row.number)} after {before}")
             before = abs(row.number)
+
+    def joined(self, joiner: str, rows: Iterable[Row]) -> None:
+        """What a joiner heard: from where it joined on, every record once, in order."""
+        known = before = 0
+        for row in rows:
+            if row.value == BEFORE:
+                known = row.number
+                continue
+            if row.value == JOINED:
+                if row.number < known:
+                    self.find("lost", f"{joiner} joined at {row.number}, the head was {known}")
+            else:
+                self._compare(joiner, row)
+                if row.number != before + 1:
+                    wrong: Wrong = "doubled" if row.number <= before else "lost"
+                    self.find(wrong, f"{joiner} heard {row.number} after {before}")
+            before = row.number
 
     def _compare(self, who: str, row: Row) -> None:
         if row.number > self.head:

@@ -29,7 +29,7 @@ from services.cache.actor import build
 from services.cache.saver import ShelfSaver
 from services.cache.shelf import Shelf
 from services.cache.store.sqlite import Tables
-from tests.torture.journal import Journal, last
+from tests.torture.journal import BEFORE, JOINED, UNKNOWN, Journal, last
 from tests.torture.place import Place
 from tests.torture.probes import Doom, DyingLink, DyingSaver, Killer, armed, traced
 from tests.torture.words import CODEC, CONTRACT, Heard, Note, echo, padded_turn, turn_of
@@ -42,8 +42,6 @@ POLL_SECONDS = 0.2
 DRAIN_SECONDS = 3.0
 ASK_SECONDS = 1.0
 SNAPSHOT_EVERY = 20
-LARGE = -1
-"""What the onlooker notes of a frame that came without its body."""
 
 PRODUCER_POINTS = ("before Append", "after Append", "after Appended")
 ECHO_POINTS = (
@@ -169,6 +167,28 @@ def listener(place: Place, name: str, doom: Doom) -> None:
     client.close()
 
 
+def joiner(place: Place, name: str, doom: Doom, joins: int, stay: int) -> None:
+    """Joins at the head as often as it is told, and each time notes what follows.
+
+    Of a join: where the tape ended before, where it was joined, then so many records.
+    """
+    del doom
+    journal = Journal(place.journal(name))
+    tape = TapeReader(place.tape_path)
+    for _ in range(joins):
+        client = place.client(name)
+        rows = [(tape.head(), BEFORE)]
+        while not client.welcome:
+            client.poll(POLL_SECONDS)
+        client.follower.cursor = client.follower.head
+        rows.append((client.follower.cursor, JOINED))
+        while len(rows) < 2 + stay:
+            client.poll(0.0 if client.follower.behind else POLL_SECONDS)
+            rows += [(each.seq, checksum(each)) for each in client.facts(2 + stay - len(rows))]
+        journal.write(rows)
+        client.close()
+
+
 def onlooker(place: Place, name: str, doom: Doom) -> None:
     """Sees live frames as they are, and notes each; one that is not on the tape yet as minus."""
     del doom
@@ -199,7 +219,7 @@ def _seen(data: bytes) -> list[tuple[int, int]]:
     frame = decode_live(data)
     if isinstance(frame, Record):
         return [(frame.seq, checksum(frame))]
-    return [(frame.seq, LARGE)] if hasattr(frame, "seq") else []
+    return [(frame.seq, UNKNOWN)] if hasattr(frame, "seq") else []
 
 
 class EagerSaver(SnapshotSaver[S]):
@@ -221,7 +241,7 @@ def echo_actor(place: Place, name: str, doom: Doom) -> None:
 def cache_actor(place: Place, name: str, doom: Doom) -> None:
     """The deck's own cache over its tables."""
     probe = armed(doom)
-    tables = Tables(place.tables(name))
+    tables = Tables(place.tables(name), "this code")
     traced(tables._db, probe)
     shelf = Shelf(
         tables=tables,

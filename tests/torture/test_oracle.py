@@ -10,7 +10,7 @@ import pytest
 
 from bus.codec import Draft, Record, checksum
 from bus.message import Event
-from tests.torture.journal import Row
+from tests.torture.journal import BEFORE, JOINED, Row
 from tests.torture.oracle import Oracle
 from tests.torture.words import CODEC, Echoed, Noted, turn_of
 
@@ -107,6 +107,24 @@ def test_what_a_party_was_told_and_the_tape_does_not_bear_out_is_found(
     who: str, rows: list[Row], wrong: str
 ) -> None:
     assert findings(tape(), **{who: rows}) == {wrong}
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        ([Row(3, BEFORE), Row(4, JOINED), Row(5, -1), Row(6, -1)], set()),
+        ([Row(3, BEFORE), Row(2, JOINED), Row(3, -1)], {"lost"}),
+        ([Row(3, BEFORE), Row(4, JOINED), Row(6, -1)], {"lost"}),
+        ([Row(3, BEFORE), Row(4, JOINED), Row(5, -1), Row(5, -1)], {"doubled"}),
+        ([Row(3, BEFORE), Row(4, JOINED), Row(5, 7)], {"silently_wrong"}),
+    ],
+)
+def test_a_joiner_must_hear_everything_from_the_head_on(rows: list[Row], wrong: set[str]) -> None:
+    oracle = Oracle(SAID)
+    oracle.look(tape())
+    oracle.joined("joiner", rows)
+
+    assert set(oracle.counts) == wrong
 
 
 @pytest.mark.parametrize(
