@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from bus.clock import SystemClock
 from bus.codec import Codec
-from bus.host import serve, start
+from bus.host import code_version, serve, start
 from bus.reading import TapeReader
 from market.messages import CONTRACT
 from services.cache.actor import build
@@ -19,7 +19,7 @@ def main() -> None:
     """Open the shelf and serve."""
     settings = start("cache")
     shelf = Shelf(
-        tables=Tables(settings.state_dir / "cache.db"),
+        tables=Tables(settings.state_dir / "cache.db", code_version()),
         open_tape=cache(partial(TapeReader, settings.tape_path)),
         codec=Codec(CONTRACT),
         ttl_seconds=settings.cache.ttl_seconds,

@@ -28,7 +28,7 @@ def snapshot(path: Path, actor: Actor[Any]) -> tuple[Any, int]:
 
 def cache_folded(facts: Sequence[Fact[Any]], path: Path) -> dict[str, list[Any]]:
     """The rows of the cache after the facts, written to a file of their own."""
-    fresh = Tables(path)
+    fresh = Tables(path, "a fresh fold")
     fresh.begin("fresh")
     for fact in facts:
         fresh.write(entries([fact]), bar_rows([fact]), fact.seq)

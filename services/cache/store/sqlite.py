@@ -14,7 +14,6 @@ import structlog
 
 from services.cache.core.rows import BarRow, Entry
 
-LAYOUT = "2"
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
@@ -64,20 +63,24 @@ log = structlog.get_logger()
 
 
 class Tables:
-    """One connection to the cache's file; ``position`` is the seq the tables stand at."""
+    """One connection to the cache's file; ``position`` is the seq the tables stand at.
 
-    def __init__(self, path: Path) -> None:
+    ``code`` names the code that folds: what other code could not decode is not in its tables.
+    """
+
+    def __init__(self, path: Path, code: str) -> None:
         self.path = path
+        self._code = code
         self._db = self._open()
         self.position = 0
 
     def begin(self, tape_id: str) -> int:
         """The position to go on from.
 
-        0 after throwing away the tables of another tape or layout.
+        0 after throwing away the tables of another tape or of other code.
         """
         known = self._meta()
-        if (known.get("tape"), known.get("layout")) != (tape_id, LAYOUT):
+        if (known.get("tape"), known.get("code")) != (tape_id, self._code):
             self._start_over(tape_id)
             known = {}
         self.position = int(known.get("position", 0))
@@ -186,9 +189,8 @@ class Tables:
         self._remove()
         self._db = self._open()
         self._db.executescript(_SCHEMA)
-        self._db.executemany(
-            "INSERT INTO meta VALUES (?, ?)", [("tape", tape_id), ("layout", LAYOUT)]
-        )
+        names = [("tape", tape_id), ("code", self._code)]
+        self._db.executemany("INSERT INTO meta VALUES (?, ?)", names)
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm"):

@@ -55,7 +55,7 @@ def deck_of(folder: Path, *moments: Moment) -> Deck[Shelf]:
     facts: list[Fact[Any]] = []
     codec = Codec(CONTRACT)
     folder.mkdir(parents=True, exist_ok=True)
-    tables = Tables(folder / "cache.db")
+    tables = Tables(folder / "cache.db", "this code")
     shelf = Shelf(tables, lambda: FactTape(facts, codec), codec, ttl_seconds=300.0)
     deck = given(build(lambda: shelf), saver=ShelfSaver(shelf, folder / "cache", Clock()))
     deck.facts = facts
@@ -241,10 +241,21 @@ def test_tables_of_another_tape_are_thrown_away(folder: Path) -> None:
     assert deck.state.tables.begin("another tape") == 0
 
 
+@pytest.mark.guarantee("projections")
+def test_tables_of_other_code_are_thrown_away_since_it_may_decode_what_they_left_out(
+    folder: Path,
+) -> None:
+    deck = deck_of(folder, ("09:30", quote("SPY", 600.0)))
+    path = deck.state.tables.path
+    deck.state.tables.close()
+    assert Tables(path, "this code").begin("tape") == 1
+    assert Tables(path, "mended code").begin("tape") == 0
+
+
 def test_a_damaged_file_is_rebuilt(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     path.write_bytes(b"this is no database" * 100)
-    assert Tables(path).begin("tape") == 0
+    assert Tables(path, "this code").begin("tape") == 0
 
 
 @settings(max_examples=60, deadline=None)

@@ -46,13 +46,17 @@ def write_tape(tmp_path: Path) -> Path:
     """A home whose tape holds one quote."""
     home = tmp_path / "home"
     home.mkdir()
-    tape = TapeWriter(home / "tape.db")
-    mark = tape.enlist("fetcher", 0)
-    draft = Codec(CONTRACT).draft(samples.quote())
-    turn = Append("fetcher", mark.epoch, mark.mark, mark.mark + 1, "synced", (draft,))
-    tape.append([turn], SystemClock().now_us())
-    tape.close()
+    say_quote(home / "tape.db")
     return home / "tape.db"
+
+
+def say_quote(path: Path) -> None:
+    """Append one quote to the tape."""
+    with closing(TapeWriter(path)) as tape:
+        mark = tape.enlist("fetcher", 0)
+        draft = Codec(CONTRACT).draft(samples.quote())
+        turn = Append("fetcher", mark.epoch, mark.mark, mark.mark + 1, "synced", (draft,))
+        tape.append([turn], SystemClock().now_us())
 
 
 @pytest.fixture
@@ -111,11 +115,8 @@ def test_a_damaged_tape_is_bad(found: Found, write_tape: Path) -> None:
 def test_a_row_damaged_before_the_last_one_is_found_as_the_bus_would_find_it(
     tmp_path: Path, write_tape: Path
 ) -> None:
+    say_quote(write_tape)
     with closing(sqlite3.connect(write_tape)) as file, file:
-        file.execute(
-            "INSERT INTO event SELECT 2, subject, at_us, 1, producer, heard + 1, version,"
-            " body, crc FROM event"
-        )
         file.execute("UPDATE event SET body = x'00' WHERE seq = 1")
     settings = read_settings({"TAPEDECK_HOME": str(write_tape.parent)}, tmp_path)
     (finding,) = doctor.tape(settings)
