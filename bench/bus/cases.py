@@ -123,6 +123,7 @@ _RESTARTS = tuple(
 
 _STAGES = (
     Case("stages.synced_single", "Tapedeck's broker, one event a turn", _COST, stages.single),
+    Case("stages.paced", "Tapedeck's broker, one event a commit", _COST, stages.paced),
     Case("stages.synced_batched", "Tapedeck's broker, 64 events a turn", _COST, stages.batched),
 )
 

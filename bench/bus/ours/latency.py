@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from bench.bus.broker import check_taken, client_of, running_bus
 from bench.bus.pacing import ticks
@@ -28,14 +29,18 @@ def synced(room: Room) -> Sample:
     return _said_to_heard(room, "synced")
 
 
+def speaking(home: Path, events: int, durability: Durability) -> dict[str, Worker]:
+    """The one who hears and the one who says, on a bus that runs in this home."""
+    return {
+        "subscriber": Worker(listen, home=str(home), events=events),
+        "producer": Worker(speak, home=str(home), events=events, durability=durability),
+    }
+
+
 def _said_to_heard(room: Room, durability: Durability) -> Sample:
     with room.home() as home, running_bus(home) as bus:
-        workers = {
-            "subscriber": Worker(listen, home=str(home), events=room.paced),
-            "producer": Worker(speak, home=str(home), events=room.paced, durability=durability),
-        }
-        seen = observed(workers, server_pid=bus.pid, served=room.paced)
-        return delay_of("subscriber", seen)
+        workers = speaking(home, room.paced, durability)
+        return delay_of("subscriber", observed(workers, server_pid=bus.pid, served=room.paced))
 
 
 def speak(gate: Gate, home: str, events: int, durability: Durability) -> Span:

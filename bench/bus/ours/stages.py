@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from bench.bus.broker import settings_of
-from bench.bus.ours.appending import BATCHED, SINGLE, load_of, workers_of
+from bench.bus.ours.appending import BATCHED, SINGLE, Load, load_of, workers_of
+from bench.bus.ours.latency import speaking
 from bench.bus.ours.timing import TimedHub, TimedTape, Timer
 from bench.cases import Room, Sample
 from bench.measures import Span, Stopwatch
@@ -25,23 +26,31 @@ LAST_SECONDS = 2.0
 
 def batched(room: Room) -> Sample:
     """Synced, 64 events a turn, 4,096 in flight, one live subscriber."""
-    return _staged(room, room.events, BATCHED)
+    return _full_rate(room, load_of(room.events, BATCHED, "synced"))
 
 
 def single(room: Room) -> Sample:
     """Synced, one event a turn, 1,000 in flight, one live subscriber."""
-    return _staged(room, room.events // 4, SINGLE)
+    return _full_rate(room, load_of(room.events // 4, SINGLE, "synced"))
 
 
-def _staged(room: Room, events: int, window: tuple[int, int]) -> Sample:
-    load = load_of(events, window, "synced")
+def paced(room: Room) -> Sample:
+    """Logged, one event each millisecond, one live subscriber: every event is a commit."""
     with room.home() as home:
-        broker = Worker(serve, home=str(home), warm=load.warm, events=load.events)
-        with broker:
-            broker.ready()
-            broker.begin()
-            observed(workers_of(home, load))
-            span = broker.result()
+        return _staged(home, speaking(home, room.paced, "logged"), 0, room.paced)
+
+
+def _full_rate(room: Room, load: Load) -> Sample:
+    with room.home() as home:
+        return _staged(home, workers_of(home, load), load.warm, load.events)
+
+
+def _staged(home: Path, workers: dict[str, Worker], warm: int, events: int) -> Sample:
+    with Worker(serve, home=str(home), warm=warm, events=events) as broker:
+        broker.ready()
+        broker.begin()
+        observed(workers)
+        span = broker.result()
     return Sample(span.cpu_us, notes=span.notes)
 
 
