@@ -14,7 +14,6 @@ import structlog
 
 from services.cache.core.rows import BarRow, Entry
 
-
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE entry (
