@@ -15,7 +15,7 @@ FORMAT = 2
 TABLES = {"meta", "event", "head", "mark"}
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises: a name with a flipped bit may be no text any more."""
-REMEDY = "stop the deck, keep a copy of the file, and run `tapedeck verify` to see what is sound"
+REMEDY = "stop the deck and run ./tapedeck verify: it says what is sound, and how to go on with that"
 
 Connect = Callable[[Path], sqlite3.Connection]
 """How the file is opened to be written: tests put failing disks in its place."""

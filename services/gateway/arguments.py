@@ -176,6 +176,25 @@ class LogWanted(Arguments, frozen=True):
     follow: Annotated[bool, Meta(description="go on with new lines until Ctrl-C")] = False
 
 
+class VerifyWanted(Arguments, frozen=True):
+    """A tape to be verified."""
+
+    path: Annotated[
+        str,
+        Meta(
+            description="a tape, or a backup of one; the home's tape by default",
+            extra={POSITIONAL: True},
+        ),
+    ] = ""
+    quarantine: Annotated[
+        bool,
+        Meta(
+            description="put what is sound in the place of a damaged tape, "
+            "which is moved to quarantine/ whole; the deck must be stopped"
+        ),
+    ] = False
+
+
 def read_arguments(kind: type[A], given: Mapping[str, Any], *, texts: bool) -> A:
     """The arguments by name; with ``texts`` numbers may come as text, as in a query string.
 

@@ -23,7 +23,7 @@ from services.gateway.arguments import read_arguments
 from services.gateway.failures import Failure, failure_of
 from services.gateway.parameters import Parameter, parameters
 from services.gateway.place import sockets
-from services.gateway.verbs import FAILED, USAGE, VERBS, Verb, exit_code
+from services.gateway.verbs import USAGE, VERBS, Verb, exit_code
 
 _EPILOG = (
     "Exit codes: 0 done, 1 refused or no deck there, 2 wrong usage, "
@@ -85,14 +85,14 @@ def _json_option() -> click.Option:
 def _ask_deck(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
     from services.gateway.client import Client
 
-    settings = _settings(as_json)
+    settings = _settings(verb, as_json=as_json)
     try:
         read_arguments(verb.arguments, arguments, texts=False)
         where = sockets(settings)
         with Client(where.control, where.token) as client:
             answer = client.call(verb.name, **arguments)
     except (Refused, BusError) as error:
-        return _say_failure(failure_of(error), as_json)
+        return _say_failure(verb, failure_of(error), as_json=as_json)
     click.echo(_json(answer) if as_json else verb.show(answer))
     return exit_code(verb, answer)
 
@@ -101,28 +101,27 @@ def _run_here(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
     program: Callable[..., int] = import_module(f"services.gateway.{verb.program}").run
     try:
         wanted = read_arguments(verb.arguments, arguments, texts=False)
-        return program(_settings(as_json), wanted, as_json=as_json)
+        return program(_settings(verb, as_json=as_json), wanted, as_json=as_json)
     except (Refused, BusError) as error:
-        return _say_failure(failure_of(error), as_json)
+        return _say_failure(verb, failure_of(error), as_json=as_json)
     except KeyboardInterrupt:
         return 0
 
 
-def _settings(as_json: bool) -> Settings:
+def _settings(verb: Verb, *, as_json: bool) -> Settings:
     try:
         return read_settings(os.environ)
     except SettingsError as error:
-        _say_failure(Failure("bad_settings", str(error)), as_json)
-        sys.exit(FAILED)
+        sys.exit(_say_failure(verb, Failure("bad_settings", str(error)), as_json=as_json))
 
 
-def _say_failure(failure: Failure, as_json: bool) -> int:
+def _say_failure(verb: Verb, failure: Failure, *, as_json: bool) -> int:
     if as_json:
         click.echo(_json(failure.body()))
     else:
         remedy = f"\n{failure.remedy}" if failure.remedy else ""
         click.echo(f"{failure.message}{remedy}", err=True)
-    return USAGE if failure.code in _WRONG_USAGE else FAILED
+    return USAGE if failure.code in _WRONG_USAGE else verb.failed
 
 
 def _json(value: Any) -> str:

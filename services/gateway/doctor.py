@@ -30,9 +30,7 @@ SKEW_SECONDS_MAX = 60.0
 PROVIDER_SECONDS = 5.0
 PROVIDERS = {"finnhub": "https://finnhub.io", "yahoo": "https://query2.finance.yahoo.com"}
 
-_DAMAGE_REMEDY = (
-    "stop the deck, keep a copy of the file, and see what is sound: .venv/bin/python -m bus.verify"
-)
+_DAMAGE_REMEDY = "see what is sound: ./tapedeck verify"
 
 State = Literal["ok", "weak", "bad"]
 

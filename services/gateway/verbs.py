@@ -41,6 +41,7 @@ from services.gateway.arguments import (
     TailWanted,
     TickerAsOf,
     TickerTimeframe,
+    VerifyWanted,
 )
 from services.gateway.talk import Talk
 from services.gateway.talks import cache, collector, decisions, health, letters, tape, tickers
@@ -52,7 +53,10 @@ OK, FAILED, USAGE, DEGRADED = 0, 1, 2, 3
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: a verb with its arguments, answer and HTTP routes, and how a terminal shows it."""
+    """One row: a verb with its arguments, answer and HTTP routes, and how a terminal shows it.
+
+    ``failed`` is the exit code where it could not do its work.
+    """
 
     name: str
     help: str
@@ -65,6 +69,7 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     show: Callable[[dict[str, Any]], str] = render.anything
     program: str = ""
     offline: bool = False
+    failed: int = FAILED
 
     def begin(self, arguments: Arguments) -> Talk:
         """The verb's talk with the deck; raises `Refused` for one that runs in a terminal alone."""
@@ -292,6 +297,14 @@ VERBS: Final[tuple[Verb, ...]] = (
         help="Check what the deck needs to run here, and say what to do; works without the deck.",
         program="doctor",
         offline=True,
+    ),
+    Verb(
+        name="verify",
+        help="Read a whole tape and name what is damaged: exit 0 clean, 1 damaged, 2 cannot run.",
+        arguments=VerifyWanted,
+        program="keeping.verify",
+        offline=True,
+        failed=USAGE,
     ),
 )
 

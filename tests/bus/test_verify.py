@@ -1,12 +1,8 @@
-"""What `python -m bus.verify` finds on a tape, and what it says of a sound one."""
+"""What is found on a damaged tape, and what is said of a sound one."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,24 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.codec import BODY_BYTES_MAX, Append, Draft, Record, checksum
+from bus.inspection import FINDINGS_MAX, WHOLE, Finding, Inspection
 from bus.reading import PAGE_BYTES_MAX, TapeReader
+from bus.seal import first_seal, next_seal
 from bus.tape import TapeWriter
-from bus.verify import (
-    CANNOT_RUN,
-    CLEAN,
-    DAMAGED,
-    FINDINGS_MAX,
-    CannotRun,
-    Finding,
-    Inspection,
-    Report,
-    _look_at_all,
-    _page,
-    _tables,
-    inspect,
-    main,
-)
-from config.settings import PROJECT_ROOT
+from bus.verify import CannotRun, _look_at_all, _page, inspect, read_tables
+from bus.watching import unwatched
+from bus.witness import Statement, Witness, boot_id, witness_of
 
 SUBJECTS = ("market.quote.A", "market.quote.B")
 
@@ -73,9 +58,7 @@ def forge(path: Path, seq: int, **changes: Any) -> None:
         db.execute(sql, (*changes.values(), checksum(forged)))
 
 
-def test_a_sound_tape_is_clean(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(path)]) == CLEAN
-    assert capsys.readouterr().out == f"{path}: 10 events, all sound\n"
+def test_a_sound_tape_is_clean(path: Path) -> None:
     report = inspect(path)
     assert (report.head, report.records, report.sound, report.sound_to) == (10, 10, 10, 10)
     assert (report.found, report.findings, len(report.tape_id)) == (0, (), 16)
@@ -151,7 +134,6 @@ def test_one_damage_is_one_finding_and_it_is_named(path: Path, sql: str, finding
     hurt(path, sql)
     found = inspect(path).findings
 
-    assert main([str(path)]) == DAMAGED
     assert [(f.seq, f.what[: len(finding.what)]) for f in found] == [(finding.seq, finding.what)]
 
 
@@ -185,33 +167,67 @@ def test_a_turn_that_is_there_twice_is_found(path: Path) -> None:
     assert "is of a turn that fetcher had said before" in found
 
 
-def test_what_lies_before_the_damage_and_what_is_whole_by_itself_is_told(
-    path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("sql", "sound", "sound_to"),
+    [
+        ("UPDATE event SET producer = 'twin' WHERE seq = 7", 9, 6),
+        ("UPDATE event SET producer = 'twin' WHERE seq = 8", 9, 6),
+        ("UPDATE event SET seal = x'00' WHERE seq = 6", 10, 4),
+        ("UPDATE head SET seq = 9 WHERE subject = 'market.quote.B'", 10, 10),
+    ],
+    ids=["the first of a commit", "the last of a commit", "a seal", "a table"],
+)
+@pytest.mark.guarantee("bit-rot")
+def test_the_commits_before_the_damage_are_trusted_and_what_is_whole_by_itself_is_counted(
+    path: Path, sql: str, sound: int, sound_to: int
 ) -> None:
-    hurt(path, "UPDATE event SET producer = 'twin' WHERE seq = 7")
-    assert main(["--json", str(path)]) == DAMAGED
-    report = msgspec.json.decode(capsys.readouterr().out, type=Report)
-    assert (report.records, report.sound, report.sound_to, report.found) == (10, 9, 6, 1)
-    assert main([str(path)]) == DAMAGED
-    assert capsys.readouterr().out == (
-        f"{path}: DAMAGED; everything is sound up to seq 6,"
-        " and 9 of 10 events are whole by themselves\n"
-        "  seq 7: does not match its checksum\n"
-        "Keep a copy of the file as it is; nothing was changed.\n"
-    )
+    hurt(path, sql)
+    report = inspect(path)
+
+    assert (report.records, report.sound, report.sound_to, report.found) == (10, sound, sound_to, 1)
 
 
-def test_of_many_findings_the_first_are_told_and_the_others_counted(
-    path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_many_findings_the_first_are_told_and_the_others_counted(path: Path) -> None:
     with closing(TapeWriter(path)) as tape:
         write(tape, 50)
     hurt(path, "UPDATE event SET crc = 0")
-    assert main([str(path)]) == DAMAGED
     report = inspect(path)
 
     assert (report.sound, report.found, len(report.findings)) == (0, 110, FINDINGS_MAX)
-    assert f"and {110 - FINDINGS_MAX} more" in capsys.readouterr().out
+
+
+def test_a_tape_that_ends_before_what_was_acknowledged_is_damaged(path: Path) -> None:
+    with closing(Witness(witness_of(path), 0, boot_id())) as witness:
+        for _ in range(2):
+            witness.tell(12, b"?" * 16, synced=False)
+    report = inspect(path)
+
+    assert (report.head, report.kept_to, report.sound_to) == (10, 12, 10)
+    assert report.findings == (Finding(11, "is missing: all up to seq 12 was kept"),)
+
+
+def test_a_tape_with_another_history_than_was_acknowledged_is_damaged(path: Path) -> None:
+    with closing(Witness(witness_of(path), 0, boot_id())) as witness:
+        for _ in range(2):
+            witness.tell(8, b"?" * 16, synced=False)
+    [finding] = inspect(path).findings
+
+    assert (finding.seq, "not the one that was acknowledged" in finding.what) == (8, True)
+
+
+def test_what_can_be_read_is_judged_where_a_table_cannot(path: Path) -> None:
+    hurt(path, "DROP TABLE mark")
+    report = inspect(path)
+
+    assert (report.sound_to, len(report.findings)) == (10, 1)
+    assert "the marks of the producers cannot be read" in report.findings[0].what
+
+
+def test_how_far_it_has_come_is_told(path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    inspect(path, lambda done, of: told.append((done, of)))
+
+    assert told == [(10, 10)]
 
 
 def test_a_tape_that_grows_meanwhile_is_clean(path: Path) -> None:
@@ -230,9 +246,10 @@ def test_what_is_said_while_it_reads_is_left_to_the_next_time(path: Path) -> Non
         closing(TapeWriter(path)) as tape,
         closing(sqlite3.connect(path, isolation_level=None)) as db,
     ):
-        tables, inspection = _tables(db, path), Inspection(tape.tape_id)
+        tables = read_tables(db, path, Statement(), [])
+        inspection = Inspection(tables.begins)
         write(tape, 3)
-        _look_at_all(db, tables.head, inspection)
+        _look_at_all(db, tables, inspection, unwatched)
         inspection.compare(tables)
 
     assert (inspection.records, inspection.findings) == (10, [])
@@ -277,17 +294,15 @@ def everything(path: Path) -> list[list[object]]:
         return [sorted(db.execute(query)) for query in queries]
 
 
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [(b"", CANNOT_RUN), (b"no database at all" * 300, DAMAGED)],
-    ids=["nothing", "a text"],
-)
-def test_what_is_no_tape_is_not_clean(tmp_path: Path, content: bytes, code: int) -> None:
+def test_a_text_is_damaged_and_an_empty_file_is_no_tape(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
-    path.write_bytes(content)
+    path.write_bytes(text := b"no database at all" * 300)
 
-    assert main([str(path)]) == code
-    assert path.read_bytes() == content
+    assert inspect(path).found == 1
+    assert path.read_bytes() == text
+    path.write_bytes(b"")
+    with pytest.raises(CannotRun, match="name one, or set TAPEDECK_HOME"):
+        inspect(path)
 
 
 @pytest.mark.parametrize(
@@ -315,47 +330,13 @@ def test_a_database_of_another_program_cannot_be_verified(
 def test_a_tape_of_a_later_version_cannot_be_verified(path: Path) -> None:
     hurt(path, "UPDATE meta SET value = '3' WHERE name = 'format'")
 
-    with pytest.raises(CannotRun, match="which a newer Tapedeck wrote"):
+    with pytest.raises(CannotRun, match="verify it with the newer Tapedeck"):
         inspect(path)
 
 
-def test_a_tape_that_is_not_there_cannot_be_verified(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([str(tmp_path / "none.db")]) == CANNOT_RUN
-    assert "name one, or set TAPEDECK_HOME" in capsys.readouterr().err
-
-
-@pytest.fixture
-def deck_like(tmp_path: Path) -> Iterator[Path]:
-    """A tape in a home, written and kept open as a running bus keeps it."""
-    with closing(TapeWriter(tmp_path / "tape.db")) as tape:
-        write(tape, 5)
-        yield tmp_path
-
-
-@pytest.mark.parametrize(
-    ("environment", "code", "told"),
-    [
-        ({}, CLEAN, "10 events, all sound"),
-        ({"TAPEDECK_HOME": "/nowhere"}, CANNOT_RUN, "name one, or set TAPEDECK_HOME"),
-        ({"TAPEDECK_LOG__LEVEL": "LOUD"}, CANNOT_RUN, "TAPEDECK_LOG__LEVEL"),
-    ],
-    ids=["the home's tape", "no tape there", "a wrong setting"],
-)
-def test_the_command_verifies_the_tape_of_the_settings(
-    deck_like: Path, environment: dict[str, str], code: int, told: str
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bus.verify"],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "TAPEDECK_HOME": str(deck_like), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, told in done.stdout + done.stderr) == (code, True)
+def test_a_tape_that_is_not_there_cannot_be_verified(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="name one, or set TAPEDECK_HOME"):
+        inspect(tmp_path / "none.db")
 
 
 @given(
@@ -366,21 +347,24 @@ def test_the_command_verifies_the_tape_of_the_settings(
 def test_rows_as_a_writer_would_write_them_are_sound_and_without_one_they_are_not(
     turns: list[tuple[str, int]], place: int, damage: bool
 ) -> None:
-    records: list[Record] = []
+    rows: list[tuple[Record, bytes | None]] = []
     heads: dict[str, int] = {}
+    sealed = first_seal("t")
     for mark, (producer, size) in enumerate(turns):
+        turn: list[Record] = []
         for number in range(size):
-            seq, subject = len(records) + 1, f"test.said.K{number}"
+            seq, subject = len(rows) + number + 1, f"test.said.K{number}"
             prev = heads.get(subject, 0)
-            records.append(Record(seq, subject, mark, prev, producer, mark, 1, b"\x80"))
+            turn.append(Record(seq, subject, mark, prev, producer, mark, 1, b"\x80"))
             heads[subject] = seq
-    inspection = Inspection()
-    left_out = place % len(records) if damage and records else None
-    for number, record in enumerate(records):
+        sealed = next_seal(sealed, [checksum(record) for record in turn])
+        rows += [*((record, None) for record in turn[:-1]), (turn[-1], sealed)]
+    inspection = Inspection(WHOLE._replace(seal=first_seal("t")))
+    left_out = place % len(rows) if damage and rows else len(rows)
+    for number, (record, seal) in enumerate(rows):
         if number != left_out:
-            inspection.look(record, checksum(record), None)
+            inspection.look(record, checksum(record), seal)
 
-    told = left_out is not None and left_out < len(records) - 1
-    assert (inspection.found > 0) == told
-    if told and left_out is not None:
-        assert inspection.sound_to == left_out
+    assert (inspection.found > 0) == (left_out < len(rows) - 1)
+    seals = [0, *(record.seq for record, seal in rows if seal)]
+    assert inspection.sound_to == max(seq for seq in seals if seq <= left_out)

@@ -87,4 +87,4 @@ def test_a_damaged_tape_stops_the_deck_and_says_what_to_do() -> None:
         assert deck.process is not None
         assert deck.process.wait(20) != 0
         assert "is no tape" in deck.terminal()
-        assert "bus.verify" in deck.terminal()
+        assert "tapedeck verify" in deck.terminal()

@@ -1,0 +1,85 @@
+"""What the programs that keep the tape share: a deck that is stopped, a bar, an answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import click
+import msgspec
+
+from bus.actor import Refused
+from bus.errors import AlreadyRunning
+from bus.locks import hold
+from bus.watching import Progress
+from config.settings import PROJECT_ROOT, Settings, SettingsError, prepare_home
+from market.instants import jsonable
+
+LONG_EVENTS = 50_000
+"""Less is done within a second, and needs no bar."""
+
+
+def services() -> tuple[str, ...]:
+    """The names of the deck's processes, as the Procfile has them."""
+    lines = (PROJECT_ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
+    return tuple(line.partition(":")[0] for line in lines if ":" in line)
+
+
+def prepare(settings: Settings) -> None:
+    """Make the home's folders; raises `Refused`."""
+    try:
+        prepare_home(settings)
+    except SettingsError as error:
+        raise Refused("bad_settings", str(error)) from error
+
+
+@contextmanager
+def stopped(settings: Settings, verb: str) -> Iterator[None]:
+    """No process of the deck runs in this home, and none can be started; raises `AlreadyRunning`.
+
+    A service that was started by itself holds a lock of its own.
+    """
+    prepare(settings)
+    where = f"./tapedeck {verb} (home {settings.home})"
+    with ExitStack() as locks:
+        try:
+            for name in ("tapedeck", *services()):
+                locks.enter_context(hold(settings.run_dir, name, where))
+        except AlreadyRunning as error:
+            remedy = f"stop it first (Ctrl-C where it runs), then type ./tapedeck {verb} again"
+            raise AlreadyRunning(error.message, remedy) from error
+        yield
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Progress]:
+    """Progress on the terminal, on stderr, where there is one and the tape is long."""
+    with ExitStack() as stack:
+        shown: list[Any] = []
+
+        def tell(done: int, of: int) -> None:
+            if not shown and of >= LONG_EVENTS and sys.stderr.isatty():
+                line = click.progressbar(length=of, label=label, file=sys.stderr)
+                shown.append(stack.enter_context(line))
+            for each in shown:
+                each.update(done - each.pos)
+
+        yield tell
+
+
+def answer(value: msgspec.Struct, text: str, *, as_json: bool) -> None:
+    """Print what came of it: for programs, or for people."""
+    as_text = msgspec.json.format(msgspec.json.encode(jsonable(value)), indent=2).decode()
+    click.echo(as_text if as_json else text)
+
+
+def thousands(number: int) -> str:
+    """A number as people read it."""
+    return f"{number:,}"
+
+
+def megabytes(size: int) -> str:
+    """A size as people read it."""
+    return f"{size / 1e6:,.1f} MB"
