@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any
 
 from bus.codec import Codec, Record
-from bus.message import Fact
+from bus.message import BusStatus, Fact
 from bus.verify import inspect
 from market.messages import CONTRACT as MARKET
 from tests.system.folds import cache_folded, cache_rows, folded, snapshot
 from tests.torture import journal
+from tests.torture.asking import asked
 from tests.torture.dying_bus import bus
 from tests.torture.oracle import Oracle
 from tests.torture.parties import asker, cache_actor, echo_actor, listener, onlooker, producer
@@ -27,7 +28,7 @@ EVERYBODY = ("bus", *PRODUCERS, "listener", "onlooker", "echo", "cache", "asker"
 PAGE = 2_000
 
 
-def begin(stage: Stage, rate: float = 200.0) -> None:
+def begin(stage: Stage, rate: float = 60.0) -> None:
     """Start everybody; each has something to tell when this returns."""
     stage.start("bus", bus)
     stage.until((stage.place.folder / "tape").exists, "the bus")
@@ -40,6 +41,19 @@ def begin(stage: Stage, rate: float = 200.0) -> None:
     stage.start("asker", asker)
     speakers = (*PRODUCERS, "listener", "onlooker", "asker")
     stage.until(lambda: all(map(stage.told, speakers)), "a word of everybody")
+
+
+def goes_on(stage: Stage, *names: str, rows: int = 1) -> None:
+    """Each of them has so much more to tell before this returns."""
+    wanted = {name: stage.told(name) + rows for name in names}
+    what = f"{', '.join(names)} going on"
+    stage.until(lambda: all(stage.told(name) >= wanted[name] for name in names), what)
+
+
+def present(stage: Stage) -> set[str]:
+    """The actors that the bus takes for present and ready."""
+    services = asked(stage.place, BusStatus()).services
+    return {each.name for each in services if each.ready and each.name in ("echo", "cache")}
 
 
 def settle(stage: Stage) -> Oracle:

@@ -196,7 +196,7 @@ def onlooker(place: Place, name: str, doom: Doom) -> None:
     tape = TapeReader(place.tape_path)
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.setsockopt(zmq.RCVHWM, 100_000)
-        socket.connect(place.clients.tape)
+        socket.connect(place.bus.tape)
         socket.subscribe(b"")
 
         def step() -> None:

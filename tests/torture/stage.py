@@ -32,8 +32,9 @@ DEADLINE_SECONDS = 60.0
 
 Role = Callable[..., None]
 
+ROLES = ("tests.torture.parties", "tests.torture.dying_bus", "tests.torture.proxy")
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.torture.parties", "tests.torture.dying_bus"])
+FORKS.set_forkserver_preload(["tests.torture.stage", *ROLES])
 
 
 @dataclass

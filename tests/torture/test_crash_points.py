@@ -35,7 +35,7 @@ def test_a_death_at_any_step_of_any_process_leaves_no_trace(rounds: int) -> None
         name: [
             Doom(point, chance.randrange(1, 12 * number + 2))
             for number in range(rounds)
-            for point in (points[::3] if rounds == 1 else points)
+            for point in points
         ]
         for name, points in POINTS.items()
     }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.torture.cast import EVERYBODY, PRODUCERS, begin, settle, tell
+from tests.torture.cast import EVERYBODY, PRODUCERS, begin, goes_on, settle, tell
 from tests.torture.forms import forms
 from tests.torture.stage import Stage
 
@@ -22,7 +22,7 @@ SEED = 20
 @pytest.mark.guarantee("snapshots")
 @pytest.mark.guarantee("projections")
 @pytest.mark.guarantee("requests")
-@forms("kills", short=16, long=120)
+@forms("kills", short=20, long=500)
 def test_kills_at_random_lose_double_and_change_nothing_and_every_state_is_the_fold(
     kills: int,
 ) -> None:
@@ -36,13 +36,8 @@ def test_kills_at_random_lose_double_and_change_nothing_and_every_state_is_the_f
             for name in victims:
                 stage.restart(name)
             if chance.random() < 0.8:  # and at times the next ones die while these come back
-                _some_are_acknowledged(stage, chance.randrange(1, 60))
+                goes_on(stage, chance.choice(PRODUCERS), rows=chance.randrange(1, 40))
         oracle = settle(stage)
         tell("kills at random", stage, oracle, began)
 
     assert oracle.findings == []
-
-
-def _some_are_acknowledged(stage: Stage, turns: int) -> None:
-    wanted = sum(map(stage.told, PRODUCERS)) + turns
-    stage.until(lambda: sum(map(stage.told, PRODUCERS)) >= wanted, "more acknowledgements")

@@ -94,7 +94,7 @@ def test_another_body_than_was_said_is_silently_wrong() -> None:
     [
         pytest.param("told", [Row(1, 2), Row(3, 9)], "lost", id="acknowledged, not on the tape"),
         pytest.param("told", [Row(1, 1)], "silently_wrong", id="acknowledged at another seq"),
-        pytest.param("told", [Row(2, 5), Row(1, 2)], "out_of_order", id="acknowledged late"),
+        pytest.param("told", [Row(2, 5), Row(2, 5)], "doubled", id="acknowledged twice"),
         pytest.param("answered", [Row(3, 12)], "lost", id="answered, not on the tape"),
         pytest.param("answered", [Row(2, 11)], "silently_wrong", id="answered too early"),
         pytest.param("seen", [Row(-4, -1)], "silently_wrong", id="seen before it was written"),

@@ -10,6 +10,7 @@ import pytest
 
 from bus.transport.listeners import LIVE_FRAMES_MAX
 from tests.torture import journal
+from tests.torture.cast import goes_on
 from tests.torture.dying_bus import bus
 from tests.torture.forms import forms
 from tests.torture.oracle import Oracle
@@ -68,18 +69,13 @@ def test_a_reader_that_does_not_even_poll_while_the_bus_starts_again_ends_equal(
             stage.signal("absent-minded", SIGUSR1)
             stage.kill("bus")
             stage.restart("bus")
-            _goes_on(stage, "P", 100)
+            goes_on(stage, "P", rows=100)
             stage.signal("absent-minded", SIGUSR2)
-            _goes_on(stage, "absent-minded", 1)
+            goes_on(stage, "absent-minded")
         oracle = _settle(stage, "quick", "absent-minded")
         _tell("a reader that does not poll", stage, oracle, began)
 
     assert oracle.findings == []
-
-
-def _goes_on(stage: Stage, name: str, rows: int) -> None:
-    wanted = stage.told(name) + rows
-    stage.until(lambda: stage.told(name) >= wanted, f"{name} going on")
 
 
 def _begin(stage: Stage, *listeners: str, rate: float = FULL_RATE) -> None:

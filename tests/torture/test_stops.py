@@ -9,10 +9,8 @@ from signal import SIGCONT, SIGSTOP
 import pytest
 
 from bus.broker import PRESENT_SECONDS
-from bus.message import BusStatus
 from tests.system.deck import until
-from tests.torture.asking import asked
-from tests.torture.cast import EVERYBODY, PRODUCERS, begin, settle, tell
+from tests.torture.cast import EVERYBODY, PRODUCERS, begin, goes_on, present, settle, tell
 from tests.torture.forms import forms
 from tests.torture.stage import Stage
 
@@ -20,6 +18,7 @@ pytestmark = pytest.mark.xdist_group("torture")
 
 STOPPED_SECONDS = PRESENT_SECONDS + 0.3
 SEED = 5
+SPEAKERS = (*PRODUCERS, "listener", "asker")
 
 
 def let_pass(seconds: float) -> None:
@@ -45,22 +44,16 @@ def test_processes_stopped_for_three_heartbeats_are_absent_and_go_on_as_if_nothi
             if number % 2:
                 let_pass(STOPPED_SECONDS)
             else:
-                stage.until(lambda: not _ready(stage), "the actors absent")
+                stage.until(lambda: not present(stage), "the actors absent")
             for name in chance.sample(stopped, len(stopped)):
                 stage.signal(name, SIGCONT)
-            _everybody_goes_on(stage)
-            stage.until(lambda: _ready(stage) == {"echo", "cache"}, "the actors back")
+            goes_on(stage, *SPEAKERS)
+            stage.until(lambda: present(stage) == {"echo", "cache"}, "the actors back")
             stops += len(stopped)
         oracle = settle(stage)
         tell("processes stopped", stage, oracle, began, faults=stops)
 
     assert oracle.findings == []
-
-
-def _everybody_goes_on(stage: Stage) -> None:
-    speakers = (*PRODUCERS, "listener", "asker")
-    before = {name: stage.told(name) for name in speakers}
-    stage.until(lambda: all(stage.told(n) > before[n] for n in speakers), "everybody going on")
 
 
 @pytest.mark.guarantee("heartbeats")
@@ -78,16 +71,10 @@ def test_services_that_die_while_the_bus_is_stopped_are_not_fenced_by_their_pred
                 for name in ("P", "echo"):
                     stage.kill(name)
                     stage.restart(name)
-                let_pass(chance.uniform(1.0, 1.2))
+                let_pass(chance.uniform(0.2, 1.2))
             stage.signal("bus", SIGCONT)
-            _everybody_goes_on(stage)
+            goes_on(stage, *SPEAKERS)
         oracle = settle(stage)
         tell("deaths while the bus is stopped", stage, oracle, began)
 
     assert oracle.findings == []
-
-
-def _ready(stage: Stage) -> set[str]:
-    """The actors that the bus takes for present and ready."""
-    services = asked(stage.place, BusStatus()).services
-    return {each.name for each in services if each.ready and each.name in ("echo", "cache")}
