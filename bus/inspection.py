@@ -63,7 +63,8 @@ class Inspection:
         self._broken = False
         self._gaps: list[tuple[int, int]] = []
         self._seq = begins.after
-        self._at_us = begins.at_us
+        self.at_us = begins.at_us
+        """When the last event was recorded."""
         self._last: Record | None = None
         self._sealed = True
 
@@ -142,11 +143,11 @@ class Inspection:
         first = record.seq if self._begins_turn(record) else self.marks[record.producer].first
         self.marks[record.producer] = Mark(0, record.heard, first, record.seq, record.at_us)
         self.heads[record.subject] = record.seq
-        self._at_us = record.at_us
+        self.at_us = record.at_us
         self._last = record
 
     def _faults(self, record: Record) -> Iterator[str]:
-        if record.at_us < self._at_us:
+        if record.at_us < self.at_us:
             yield "was recorded before the event in front of it"
         known = self.heads.get(record.subject, 0)
         unknown = not known and 0 < record.prev <= self._begins.after

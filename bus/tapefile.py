@@ -15,7 +15,9 @@ FORMAT = 2
 TABLES = {"meta", "event", "head", "mark"}
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises: a name with a flipped bit may be no text any more."""
-REMEDY = "stop the deck and run ./tapedeck verify: it says what is sound, and how to go on with that"
+REMEDY = (
+    "stop the deck and run ./tapedeck verify: it says what is sound, and how to go on with that"
+)
 
 Connect = Callable[[Path], sqlite3.Connection]
 """How the file is opened to be written: tests put failing disks in its place."""
@@ -128,11 +130,21 @@ def _tables(db: sqlite3.Connection, path: Path) -> set[str]:
     return tables
 
 
+def create_tables(db: sqlite3.Connection) -> None:
+    """The tables of a tape, empty."""
+    for statement in _SCHEMA.split(";")[:-1]:
+        db.execute(statement)
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The tape's file and what SQLite lays beside it."""
+    return (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")))
+
+
 def _create(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN")
-    for statement in _SCHEMA.split(";")[:-1]:
-        db.execute(statement)
+    create_tables(db)
     meta = {"tape_id": secrets.token_hex(8), "format": str(FORMAT)}
     db.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
     db.execute("COMMIT")

@@ -83,6 +83,14 @@ class Witness:
         os.close(self._file)
 
 
+def attest(tape: Path, head: int, seal: bytes) -> None:
+    """Lay a witness beside a tape that is on the disk whole; raises `OSError`."""
+    witness = Witness(witness_of(tape), head, boot_id())
+    for _ in range(2):
+        witness.tell(head, seal, synced=True)
+    witness.close()
+
+
 def _unpacked(slot: bytes) -> Statement | None:
     record, crc = slot[: _RECORD.size], slot[_RECORD.size : _RECORD.size + _CRC.size]
     if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(record):

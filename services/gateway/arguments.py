@@ -195,6 +195,18 @@ class VerifyWanted(Arguments, frozen=True):
     ] = False
 
 
+class BackupWanted(Arguments, frozen=True):
+    """A copy of the tape."""
+
+    to: Annotated[
+        str,
+        Meta(
+            description="a file yet to be made, or a folder; backups/ in the home by default",
+            extra={POSITIONAL: True},
+        ),
+    ] = ""
+
+
 def read_arguments(kind: type[A], given: Mapping[str, Any], *, texts: bool) -> A:
     """The arguments by name; with ``texts`` numbers may come as text, as in a query string.
 

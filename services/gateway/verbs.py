@@ -30,6 +30,7 @@ from services.gateway.answers import (
 )
 from services.gateway.arguments import (
     Arguments,
+    BackupWanted,
     BarsWanted,
     DecisionsWanted,
     EventsWanted,
@@ -305,6 +306,13 @@ VERBS: Final[tuple[Verb, ...]] = (
         program="keeping.verify",
         offline=True,
         failed=USAGE,
+    ),
+    Verb(
+        name="backup",
+        help="Copy the whole tape to a file, also while the deck runs, and verify the copy.",
+        arguments=BackupWanted,
+        program="keeping.backup",
+        offline=True,
     ),
 )
 

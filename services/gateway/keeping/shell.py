@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -75,9 +76,9 @@ def answer(value: msgspec.Struct, text: str, *, as_json: bool) -> None:
     click.echo(as_text if as_json else text)
 
 
-def thousands(number: int) -> str:
-    """A number as people read it."""
-    return f"{number:,}"
+def stamp(now_seconds: float) -> str:
+    """The instant as names of files have it, in UTC: ``20261120T154200Z``."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_seconds))
 
 
 def megabytes(size: int) -> str:
