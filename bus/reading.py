@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 
 from bus.beginning import Beginning, beginning
@@ -82,9 +81,13 @@ class TapeReader:
 
     def last(self, subject: str) -> int:
         """The last seq of the subject, 0 where there is none."""
+        self.head()  # whose table of heads lacks its end is refused there
         sql = "SELECT COALESCE(MAX(seq), 0) FROM head WHERE subject = ?"
         with _told_as_damage(self.path):
+            [fault] = self._db.execute("PRAGMA integrity_check(head)").fetchone()
             seq = int(self._db.execute(sql, (subject,)).fetchone()[0])
+        if fault != "ok":
+            raise TapeDamaged(f"the heads of {self.path} are damaged ({fault[:200]})", REMEDY)
         if seq and [record.subject for record in self.get([seq])] != [subject]:
             text = f"the head of {subject} in {self.path} is not what its row says"
             raise TapeDamaged(text, REMEDY)
@@ -191,11 +194,11 @@ def _single(db: sqlite3.Connection, seqs: Sequence[int], table: str) -> list[Rec
 
 
 def check_order(records: Sequence[Record], after: int, path: Path) -> None:
-    """The rows must be those that follow ``after``, without a hole."""
-    if not records or records[-1].seq != after + len(records):
-        found = {record.seq for record in records}
-        missing = next(seq for seq in count(after + 1) if seq not in found)
-        raise TapeDamaged(f"seq {missing} is not on the tape {path}", REMEDY)
+    """The rows must be those that follow ``after``, one by one, without a hole."""
+    seqs = [record.seq for record in records]
+    if not records or seqs != list(range(after + 1, after + 1 + len(seqs))):
+        wrong = (want for want, seq in enumerate(seqs, after + 1) if seq != want)
+        raise TapeDamaged(f"seq {next(wrong, after + 1)} is not on the tape {path}", REMEDY)
 
 
 def _checked(rows: Iterable[tuple[object, ...]], bytes_max: int) -> Iterable[Record]:

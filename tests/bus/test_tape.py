@@ -545,6 +545,35 @@ class TestDamage:
             with pytest.raises(TapeDamaged, match=r"the head of test\.said\.K0"):
                 reader.last("test.said.K0")
 
+    def test_of_a_table_of_heads_that_is_damaged_or_older_nothing_is_the_last(
+        self, written: Path
+    ) -> None:
+        whole = written.read_bytes()
+        page = alter(written, "SELECT rootpage FROM sqlite_master WHERE name = 'head'")
+        for change in ("hidden", "older"):
+            if change == "hidden":
+                data = bytearray(whole)
+                data[(page - 1) * 4_096 + 4] -= 1  # sqlite.org/fileformat.html#b_tree_pages
+                written.write_bytes(data)
+            else:
+                written.write_bytes(whole)
+                alter(written, "DELETE FROM event WHERE seq > 15", "DELETE FROM head")
+            with closing(TapeReader(written)) as reader, pytest.raises(TapeDamaged):
+                reader.last("test.said.K2")
+
+    def test_a_page_whose_rows_are_not_in_order_is_not_read(self, written: Path) -> None:
+        data = bytearray(written.read_bytes())
+        page = alter(written, "SELECT rootpage FROM sqlite_master WHERE name = 'event'")
+        cells = (page - 1) * 4_096 + 8  # sqlite.org/fileformat.html#b_tree_pages: two bytes each
+        data[cells + 8 : cells + 12] = data[cells + 10 : cells + 12] + data[cells + 8 : cells + 10]
+        written.write_bytes(data)
+
+        with (
+            closing(TapeReader(written)) as reader,
+            pytest.raises(TapeDamaged, match="seq 5 is not on the tape"),
+        ):
+            reader.read(0, 10)
+
     def test_a_last_row_that_says_another_seq_is_no_head(self, written: Path) -> None:
         alter(written, "UPDATE event SET seq = 4711 WHERE seq = 20")
 
@@ -633,9 +662,7 @@ class TestDamage:
             tape.enlist("z", 0)
             say(tape, turn(-1, 0, draft("test.said.Z"), producer="z"))
             fill(tape, TAIL_CHECKED)
-        with closing(sqlite3.connect(path)) as db:
-            sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-            page = db.execute(sql, (table,)).fetchone()[0]
+        page = alter(path, f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")  # noqa: S608
         data = bytearray(path.read_bytes())
         data[(page - 1) * 4_096 + 4] = count  # sqlite.org/fileformat.html#b_tree_pages
         path.write_bytes(data)
@@ -825,11 +852,11 @@ class TestTheDisk:
         assert tape.enlist("p", 0).epoch == 1
 
 
-def alter(path: Path, *statements: str) -> None:
-    """Change the file behind the tape's back."""
+def alter(path: Path, *statements: str) -> Any:
+    """Change the file behind the tape's back; gives the first value of what was asked last."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for statement in statements:
-            db.execute(statement)
+        row = [db.execute(statement).fetchone() for statement in statements][-1]
+    return row and row[0]
 
 
 def listened(path: Path) -> Any:
