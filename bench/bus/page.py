@@ -22,7 +22,8 @@ _WHAT = """\
 Everybody carries the same event: the quote of a share, 202 bytes as a MessagePack map, of 500
 tickers. Every case runs once in each round, every other round backwards, so that a busy minute
 troubles all alike; a ratio is taken within a round, and its median is what counts. CPU microseconds
-are of the whole process, all threads; they hardly depend on what else the machine does.
+are of the whole process, all threads; they vary less than rates, but a busy neighbour on the same
+core was seen to make them 1.6 times larger.
 
 Tapedeck is measured as it ships: `python -m bus` in a home of its own, and its own client, each in
 a process. Frames are validated; checksums, seals, heads, marks and the witness are kept; and one
@@ -106,9 +107,10 @@ def _sections(report: Report) -> Iterator[str]:
 _STAGES = """\
 ## Where the broker's time goes
 
-CPU microseconds an event, timed at the broker's own ports in a run like the synced ones above (the
-timing makes the whole some tenths dearer). *Check and frame* is the tape's Python: checks, rows,
-checksums, seals and live frames; *commit* is the WAL and its sync; *network thread* is libzmq's."""
+CPU microseconds an event, timed at the broker's own ports in runs like the synced ones above, and
+in one of an event each millisecond (logged). What the timing itself costs is taken off. *Check and
+frame* is the tape's Python: checks, rows, checksums, seals, live frames and the witness; *commit*
+is the WAL and its sync; *network thread* is libzmq's."""
 
 
 def _run(report: Report) -> str:
