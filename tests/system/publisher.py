@@ -16,12 +16,16 @@ TICKERS = 20
 
 
 class Publisher:
-    """Appends numbered quotes on a thread; ``acknowledged`` holds the numbers of those that are."""
+    """Appends numbered quotes on a thread; ``acknowledged`` holds the numbers of those that are.
 
-    def __init__(self, client: Client) -> None:
+    At most ``window`` of them wait for that.
+    """
+
+    def __init__(self, client: Client, window: int = WINDOW) -> None:
         self.acknowledged: list[int] = []
         self.resends = 0
         self._client = client
+        self._window = window
         self._codec = Codec(CONTRACT)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -44,7 +48,7 @@ class Publisher:
             self._client.poll(0.1)
         numbers = count((self._client.standing.mark or 0) + 1)
         while not self._stop.is_set() or self._client.in_flight:
-            while self._client.in_flight < WINDOW and not self._stop.is_set():
+            while self._client.in_flight < self._window and not self._stop.is_set():
                 number = next(numbers)
                 draft = self._codec.draft(quote(number))
                 self._client.append((draft,), number, "logged")

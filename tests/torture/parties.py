@@ -100,13 +100,16 @@ def producer(
     With ``pad`` each turn is one event of so many bytes.
     """
     client = place.client(name, DyingLink(place.link(), armed(doom)))
-    journal = Journal(place.journal(name))
+    journal, resends = Journal(place.journal(name)), Journal(place.journal(f"{name}.resends"))
     pace = Pace(rate)
     said = 0
 
     def note(timeout_seconds: float) -> None:
+        before = client.standing.resends
         acks = [each for each in client.poll(timeout_seconds) if isinstance(each, Appended)]
         journal.write((ack.mark, ack.last) for ack in acks)
+        if client.standing.resends > before:
+            resends.write([(said, client.standing.resends - before)])
 
     def step() -> None:
         nonlocal said
@@ -120,7 +123,6 @@ def producer(
     until_told(client.wake, step)
     while client.in_flight:
         note(POLL_SECONDS)
-    Journal(place.journal(f"{name}.resends")).write([(said, client.standing.resends)])
     client.close()
 
 
