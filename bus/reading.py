@@ -50,7 +50,10 @@ class TapeReader:
         Raises `TapeDamaged` and `Truncated`.
         """
         records = _single(self._db, seqs, "event")
-        return records if len(records) == len(seqs) else self._with_older(records, seqs)
+        if len(records) == len(seqs):
+            return records
+        self._check_missing({record.seq for record in records}, seqs)
+        return self._with_older(records, seqs)
 
     def seq_at(self, at_us: int) -> int:
         """The last seq recorded at or before the instant, by bisection.
@@ -99,24 +102,40 @@ class TapeReader:
         older = self._older_than(begins)
         return older.first() if older else begins.after + 1
 
+    def tape_id(self) -> str:
+        """The name that the tape was given when it was made; raises `TapeDamaged`."""
+        with _told_as_damage(self.path):
+            row = self._db.execute("SELECT value FROM meta WHERE name = 'tape_id'").fetchone()
+            return str(row[0])
+
     def begins(self) -> Beginning:
         """Where the file itself begins; raises `TapeDamaged`."""
         with _told_as_damage(self.path):
-            row = self._db.execute("SELECT value FROM meta WHERE name = 'tape_id'").fetchone()
-            return beginning(self._db, str(row and row[0]))
+            return beginning(self._db, self.tape_id())
 
-    def ends(self) -> tuple[int, bytes]:
-        """The last seq and its seal; raises `TapeDamaged`."""
+    def seal(self, seq: int) -> bytes | None:
+        """The seal of the commit that ends at the seq, None where none does.
+
+        Two tapes with the same seal at a seq have the same events up to there.
+        """
+        begins = self.begins()
+        if seq == begins.after:
+            return begins.seal
         with _told_as_damage(self.path):
-            sql = "SELECT seq, seal FROM event ORDER BY seq DESC LIMIT 1"
-            row = self._db.execute(sql).fetchone() or (0, b"")
-            return int(row[0]), bytes(row[1] or b"")
+            row = self._db.execute("SELECT seal FROM event WHERE seq = ?", (seq,)).fetchone()
+            return bytes(row[0]) if row and row[0] else None
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
         if self._older is not None:
             self._older.close()
+
+    def _check_missing(self, found: set[int], seqs: Sequence[int]) -> None:
+        begins, head = self.begins().after, self.head()
+        lost = [seq for seq in seqs if begins < seq <= head and seq not in found]
+        if lost:
+            raise TapeDamaged(f"seq {lost[0]} is not on the tape {self.path}", REMEDY)
 
     def _with_older(self, records: list[Record], seqs: Sequence[int]) -> list[Record]:
         """Those before the beginning too: what the tape keeps of them, or the archive has."""
@@ -143,7 +162,7 @@ class TapeReader:
         if self._older is None and begins.after:
             for path in sorted(self._attached.glob(f"tape-*-{begins.after}.db")):
                 self._older = TapeReader(path, self._attached)
-                if self._older.ends() == (begins.after, begins.seal):
+                if self._older.seal(begins.after) == begins.seal:
                     break
                 self._older.close()
                 self._older = None

@@ -583,6 +583,15 @@ class TestDamage:
         ):
             reader.head()
 
+    @pytest.mark.parametrize("lost", ["seq > 15", "seq = 18"])
+    def test_a_single_record_that_was_lost_is_missed(self, written: Path, lost: str) -> None:
+        alter(written, f"DELETE FROM event WHERE {lost}")  # noqa: S608
+
+        with closing(TapeReader(written)) as reader:
+            assert [r.seq for r in reader.get([3, 12])] == [3, 12]
+            with pytest.raises(TapeDamaged, match=r"seq 18 is not|ends at seq 15, though"):
+                reader.get([3, 18])
+
     def test_an_end_that_was_lost_is_no_head(self, written: Path) -> None:
         alter(written, "DELETE FROM event WHERE seq > 15")
 
