@@ -16,9 +16,19 @@ from hypothesis import strategies as st
 
 from bus.codec import FRAME_BYTES_MAX
 from bus.errors import AddressRefused
-from bus.transport.zeromq import IPC_PATH_BYTES_MAX, Address, ZeroMQHub, ZeroMQLink, address
+from bus.transport.gate import SEAL_BYTES_MAX
+from bus.transport.zeromq import (
+    BATCH_FRAMES_MAX,
+    CONTROL_FRAMES_MAX,
+    IPC_PATH_BYTES_MAX,
+    Address,
+    ZeroMQHub,
+    ZeroMQLink,
+    address,
+)
 from config.settings import SettingsError, read_settings
 from tests.bus.rig import Rig, ZeroMQWire, until
+from tests.bus.strangers import RawPeer, first_of_three_free_ports, part
 from tests.bus.words import Counted
 
 TOKEN = "a long and random word"
@@ -149,13 +159,47 @@ def test_frames_of_other_shapes_reach_nobody(folder: Path, stranger: zmq.Socket[
         assert got == [b"whole"]
 
 
+@pytest.mark.guarantee("strangers")
+def test_a_flood_of_frames_of_other_shapes_is_taken_a_batch_at_a_time(folder: Path) -> None:
+    where, batches = address("", folder), CONTROL_FRAMES_MAX // BATCH_FRAMES_MAX
+    odd = part(b"one", more=True) + part(b"two")
+    with closing(ZeroMQHub(where)) as hub, RawPeer(where.bus) as peer:
+        peer.enter("DEALER")
+        peer.say(odd * BATCH_FRAMES_MAX * batches + part(b"whole"))
+        until(peer.has_said_all)
+        got: list[list[bytes]] = []
+        until(
+            lambda: got and got[-1],
+            lambda: got.append([frame for _, frame in hub.receive(0.05)]),
+        )
+
+    assert got[-1] == [b"whole"]
+    assert len(got) > batches
+
+
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize("url", ["", "tcp"])
+def test_the_largest_frame_passes_both_ways(folder: Path, url: str) -> None:
+    where = address(url and f"tcp://127.0.0.1:{first_of_three_free_ports()}", folder, TOKEN)
+    largest = bytes(FRAME_BYTES_MAX)
+    with closing(ZeroMQHub(where)) as hub, closing(ZeroMQLink(where)) as link:
+        link.send(largest)
+        heard: list[tuple[bytes, bytes]] = []
+        until(lambda: heard, lambda: heard.extend(hub.receive(0.05)))
+        assert hub.send(heard[0][0], heard[0][1])
+        answers: list[bytes] = []
+        until(lambda: answers, lambda: answers.extend(link.receive(0.05)))
+
+    assert answers == [largest]
+
+
 def test_a_strangers_oversize_frame_costs_it_the_connection_and_nobody_else(
     folder: Path, stranger: zmq.Socket[bytes]
 ) -> None:
     where = address("", folder)
     with closing(ZeroMQHub(where)) as hub, closing(ZeroMQLink(where)) as link:
         stranger.connect(where.bus)
-        stranger.send(bytes(FRAME_BYTES_MAX + 1))
+        stranger.send(bytes(FRAME_BYTES_MAX + SEAL_BYTES_MAX + 1))
         link.send(b"honest")
         got: list[bytes] = []
         until(lambda: got, lambda: got.extend(frame for _, frame in hub.receive(0.05)))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import select
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing
 
 import pytest
 import requests
 import zmq
 
+from tests.bus.strangers import first_of_three_free_ports
 from tests.system.deck import ROOT, RunningDeck, until
 
 pytestmark = [pytest.mark.xdist_group("tcp"), pytest.mark.timeout(120)]
@@ -46,19 +46,6 @@ def deck() -> Iterator[LockedDeck]:
     with LockedDeck(first_of_three_free_ports()) as running:
         until(lambda: running.get("/api/decisions").json()["events"], 30, "a decision")
         yield running
-
-
-def first_of_three_free_ports() -> int:
-    while True:
-        with ExitStack() as stack, suppress(OSError):
-            first = int(stack.enter_context(taken(0)).getsockname()[1])
-            stack.enter_context(taken(first + 1))
-            stack.enter_context(taken(first + 2))
-            return first
-
-
-def taken(port: int) -> socket.socket:
-    return socket.create_server(("127.0.0.1", port))
 
 
 def example(deck: LockedDeck, name: str, *words: str) -> subprocess.Popen[str]:
