@@ -9,9 +9,13 @@ from msgspec import Meta
 
 from bus.message import Command, Durability, Event, Message, Query
 
-Source = Literal["finnhub", "yahoo", "simulated"]
+Source = Annotated[str, Meta(min_length=1, max_length=24, pattern="^[a-z][a-z0-9_]*$")]
+"""A source of data by its name; the collector knows which there are."""
+
+Caller = Source
+"""Whoever the collector calls: a source, or the ``calendar``."""
+
 Capability = Literal["quote", "bars"]
-Caller = Literal["finnhub", "yahoo", "simulated", "calendar"]
 Asked = Literal["quote", "bars", "sessions"]
 Timeframe = Literal["1d", "1h"]
 Reason = Literal[

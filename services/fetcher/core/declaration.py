@@ -64,4 +64,4 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def declared(self, name: str) -> Declaration:
         """The declaration of a source by its name; KeyError for one that is not in use."""
         found = {source.name: source for source in (*self.sources, self.calendar)}
-        return found[name]  # type: ignore[index]
+        return found[name]

@@ -37,7 +37,7 @@ TICKERS = st.sampled_from(["SPY", "QQQ", "NVDA", "BRK-B"])
 KEYS = st.sampled_from(["SPY", "QQQ", "NVDA", "SPY~sim", "NVDA~sim"])
 INSTANTS = st.integers(0, 100).map(lambda steps: START_US + steps * STEP_US)
 PRICES = st.floats(0.01, 5_000, allow_nan=False)
-SOURCES: st.SearchStrategy[Source] = st.sampled_from(get_args(Source))
+SOURCES: st.SearchStrategy[Source] = st.sampled_from([one.name for one in OPTIONS.sources])
 TIMEFRAMES: st.SearchStrategy[Timeframe] = st.sampled_from(get_args(Timeframe))
 REASONS: st.SearchStrategy[Reason] = st.sampled_from(get_args(Reason))
 
