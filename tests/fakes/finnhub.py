@@ -1,7 +1,7 @@
 """The imitation of Finnhub's REST service: keys, limit and the answers of a free plan.
 
 Shapes, texts and statuses follow recorded answers. Assumed, for want of a record: the
-rate headers' values, the sliding form of the minute, and that refused calls do not count in it.
+rate headers' values, the sliding form of minute and second, and that refused calls do not count.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.fakes.wire import Answer, Request, Target, html_answer, json_answer
 HOSTS = ("finnhub.io", "api.finnhub.io")
 GOOD_KEY = "good-key"
 WINDOW_SECONDS = 60.0
+PER_SECOND = 30  # "on top of all plan's limit, there is a 30 API calls/second limit"
 
 # The free plan answers 403 to these, with every key (Finnhub-API issues 532, 534, 546 and 553).
 PREMIUM = frozenset(
@@ -80,7 +81,8 @@ class Finnhub:
         stamps = self._stamps[key]
         while stamps and stamps[0] <= at_seconds - WINDOW_SECONDS:
             stamps.popleft()
-        allowed = len(stamps) < self._per_minute
+        in_second = sum(stamp > at_seconds - 1.0 for stamp in stamps)
+        allowed = len(stamps) < self._per_minute and in_second < PER_SECOND
         if allowed:
             stamps.append(at_seconds)
         return allowed, {

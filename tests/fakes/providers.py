@@ -26,10 +26,11 @@ same port by plain HTTP:
     curl -d '{"rules": [{"provider": "yahoo", "standing": true,
               "faults": [{"type": "status", "code": 429}]}]}' http://127.0.0.1:18888/_plan
     curl http://127.0.0.1:18888/_calls
+    curl http://127.0.0.1:18888/_counters
     curl http://127.0.0.1:18888/_truth/NVDA
 
-See faults for what can go wrong, plan for how rules are written, market for what is served, and
-networks for places without any provider.
+See faults for what can go wrong, plan for how rules are written, counters for what is counted,
+market for what is served, and networks for places without any provider.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 import msgspec
 
 from tests.fakes import finnhub, yahoo
+from tests.fakes.counters import Counters, counters, rests_until_seconds
 from tests.fakes.faults import AnyFault, Hang, Reset, Stale
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
 from tests.fakes.market import Market, Truth
@@ -57,7 +59,7 @@ from tests.fakes.networks import black_hole, proxy_environment, refused
 from tests.fakes.plan import Plan, PlanChange
 from tests.fakes.proxy import Proxy
 from tests.fakes.spoil import spoil
-from tests.fakes.wire import Answer, Call, Provider, Request, json_answer
+from tests.fakes.wire import CONNECT, Answer, Call, Provider, Request, Target, json_answer
 from tests.fakes.yahoo import Yahoo
 
 __all__ = ["GOOD_KEY", "Providers", "black_hole", "refused"]
@@ -155,6 +157,10 @@ class Providers:
             for call in self.calls
         )
 
+    def counters(self, provider: Provider) -> Counters:
+        """How densely and for whom a provider was asked so far."""
+        return counters(self.calls, provider)
+
     def truth(self, symbol: str) -> Truth:
         """The exact numbers that are served for a symbol (Yahoo's spelling) just now."""
         return self._market.truth(symbol, self._clock())
@@ -165,46 +171,43 @@ class Providers:
             if not self._noted.wait_for(condition, seconds):
                 raise TimeoutError(f"not so after {seconds} s; served: {dict(self.served)}")
 
+    def connect(self, host: str) -> AnyFault | None:
+        """The fault of a connection, as the plan has it; noted as a call if there is one."""
+        target = Target(_provider_of(host), CONNECT)
+        fault = self.plan.draw(target, {}, self._clock())
+        if fault is not None:
+            self._note(Request(host, CONNECT, ""), target, self._clock(), 0, fault)
+        return fault
+
     def respond(self, request: Request) -> tuple[Answer, AnyFault | None]:
         """Answer a request to an imitated host, as the plan has it, and note the call."""
         now = self._clock()
         provider = self._finnhub if request.host in finnhub.HOSTS else self._yahoo
         target = (finnhub if request.host in finnhub.HOSTS else yahoo).target(request)
-        fault = self.plan.draw(target, request.query)
+        fault = self.plan.draw(target, request.query, now)
         stale_seconds = fault.seconds if isinstance(fault, Stale) else 0.0
         with self._noted:
             answer = provider.answer(request, now, stale_seconds)
             answer = spoil(fault, target.provider, answer, now)
-            silent = isinstance(fault, Hang | Reset)
-            self._calls.append(
-                Call(
-                    provider=target.provider,
-                    host=request.host,
-                    method=request.method,
-                    path=request.path,
-                    endpoint=target.endpoint,
-                    symbol=target.symbol,
-                    query={k: v for k, v in request.query.items() if k != "token"},
-                    at_seconds=now,
-                    token_in_header="x-finnhub-token" in request.headers,
-                    token_in_url="token" in request.query,
-                    status=0 if silent else answer.status,
-                    fault=fault.name if fault else None,
-                )
-            )
-            self._noted.notify_all()
+            status = 0 if isinstance(fault, Hang | Reset) else answer.status
+            rests = rests_until_seconds(answer, target.provider, now) if status else 0.0
+            self._note(request, target, now, status, fault, rests)
         return answer, fault
 
     def control(self, request: Request) -> Answer:
-        """The pages of the proxy itself: POST /_plan, GET /_calls, GET /_truth/SYMBOL."""
+        """The pages of the proxy itself: POST /_plan, GET /_calls, /_counters, /_truth/SYMBOL."""
         match request.method, request.path.split("/")[1:]:
             case "POST", ["_plan"]:
                 return self._change_plan(request.body)
             case "GET", ["_calls"]:
                 return Answer(200, msgspec.json.encode(self._notes()))
+            case "GET", ["_counters"]:
+                counted = {name: self.counters(name) for name in get_args(Provider)}
+                return Answer(200, msgspec.json.encode(counted))
             case "GET", ["_truth", symbol] if symbol in self._market.listings:
                 return Answer(200, msgspec.json.encode(self.truth(symbol)))
-        return json_answer({"error": "POST /_plan, GET /_calls or GET /_truth/SYMBOL"}, 404)
+        pages = "POST /_plan, GET /_calls, GET /_counters or GET /_truth/SYMBOL"
+        return json_answer({"error": pages}, 404)
 
     def note_foreign(self, host: str) -> None:
         with self._noted:
@@ -214,6 +217,34 @@ class Providers:
     def note_distrust(self, host: str) -> None:
         with self._noted:
             self._distrusted.append(host)
+            self._noted.notify_all()
+
+    def _note(
+        self,
+        request: Request,
+        target: Target,
+        at_seconds: float,
+        status: int,
+        fault: AnyFault | None,
+        rests_until_seconds: float = 0.0,
+    ) -> None:
+        call = Call(
+            provider=target.provider,
+            host=request.host,
+            method=request.method,
+            path=request.path,
+            endpoint=target.endpoint,
+            symbol=target.symbol,
+            query={k: v for k, v in request.query.items() if k != "token"},
+            at_seconds=at_seconds,
+            token_in_header="x-finnhub-token" in request.headers,
+            token_in_url="token" in request.query,
+            status=status,
+            fault=fault.name if fault else None,
+            rests_until_seconds=rests_until_seconds,
+        )
+        with self._noted:
+            self._calls.append(call)
             self._noted.notify_all()
 
     def _change_plan(self, body: bytes) -> Answer:
@@ -226,6 +257,10 @@ class Providers:
     def _notes(self) -> dict[str, object]:
         served = [(*what, times) for what, times in self.served.items()]
         return {"calls": self.calls, "foreign": self.foreign, "served": served}
+
+
+def _provider_of(host: str) -> Provider:
+    return "finnhub" if host in finnhub.HOSTS else "yahoo"
 
 
 def clock_from(start: datetime) -> Callable[[], float]:

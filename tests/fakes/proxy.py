@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import trustme
 from typing_extensions import override
 
-from tests.fakes.faults import AnyFault, Cut, Drip, Hang, Reset
+from tests.fakes.faults import AnyFault, Closed, Cut, Drip, Hang, Refused, Reset, SlowHandshake
 from tests.fakes.wire import Answer, Request, html_answer
 
 BODY_BYTES_MAX = 1 << 20
@@ -34,6 +34,9 @@ class Site(Protocol):
     """What stands behind the proxy."""
 
     hosts: frozenset[str]
+
+    def connect(self, host: str) -> AnyFault | None:
+        """The fault of a connection to an imitated host."""
 
     def respond(self, request: Request) -> tuple[Answer, AnyFault | None]:
         """The answer of an imitated host, and the fault of its delivery."""
@@ -168,7 +171,16 @@ class _Door(_Quiet):
             self.proxy.site.note_foreign(self.path)
             self.send_whole(html_answer(403, "Forbidden"))
             return
+        fault = self.proxy.site.connect(host)
+        if isinstance(fault, Refused):
+            self.send_whole(html_answer(502, "Bad Gateway"))
+            return
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if isinstance(fault, SlowHandshake):
+            self.proxy.stopping.wait(fault.seconds)
+        self._tunnel(host)
+
+    def _tunnel(self, host: str) -> None:
         connection = self.proxy.tls.wrap_socket(
             self.connection, server_side=True, do_handshake_on_connect=False
         )
@@ -220,6 +232,9 @@ class _Host(_Quiet):
             case Drip(bytes_per_second):
                 self.send_head(answer)
                 self._drip(answer.body, bytes_per_second)
+            case Closed():
+                self.close_connection = True
+                self.send_whole(answer)
             case _:
                 self.send_whole(answer)
 

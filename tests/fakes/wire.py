@@ -13,6 +13,9 @@ JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
 
+CONNECT = "CONNECT"
+"""Stands for the endpoint while a client connects: nothing is asked yet."""
+
 
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request as a provider sees it; header names are lower case."""
@@ -41,7 +44,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """The note of one call: what was asked, when, and how it was answered; never the key itself."""
+    """The note of one call: what was asked, when, and how it was answered; never the key itself.
+
+    A connection that went wrong is noted too, with the endpoint CONNECT. After a 429 the caller
+    should rest until `rests_until_seconds`.
+    """
 
     provider: Provider
     host: str
@@ -55,6 +62,7 @@ class Call(msgspec.Struct, frozen=True):
     token_in_url: bool
     status: int
     fault: str | None
+    rests_until_seconds: float = 0.0
 
 
 def printed(document: object) -> bytes:

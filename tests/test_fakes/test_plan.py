@@ -5,12 +5,24 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.fakes.faults import AnyFault, Empty, Hang, Html, Normal, Reset, Status
+from tests.fakes.faults import (
+    AnyFault,
+    Drip,
+    Empty,
+    Hang,
+    Html,
+    Normal,
+    Refused,
+    Reset,
+    SlowHandshake,
+    Status,
+)
 from tests.fakes.plan import Plan, PlanChange, Rule
-from tests.fakes.wire import Target
+from tests.fakes.wire import CONNECT, Target
 
 NVDA = Target("finnhub", "/quote", "NVDA")
 SPY = Target("finnhub", "/quote", "SPY")
+CONNECTION = Target("finnhub", CONNECT)
 CHART = Target("yahoo", "/v8/finance/chart", "NVDA")
 
 
@@ -61,3 +73,85 @@ def test_a_plan_may_be_written_in_json() -> None:
 def test_a_rule_without_faults_is_refused() -> None:
     with pytest.raises(ValueError, match="without faults changes nothing"):
         Plan().next("yahoo")
+
+
+def test_every_third_call_and_no_other_is_struck() -> None:
+    plan = Plan()
+    plan.always("finnhub", Reset(), every=3)
+    assert drawn(plan, NVDA, 6) == [None, None, Reset()] * 2
+
+
+def test_a_call_that_a_rule_lets_pass_is_left_to_the_rules_after_it() -> None:
+    plan = Plan()
+    plan.next("finnhub", Hang(), every=2)
+    plan.always("finnhub", Html())
+    assert drawn(plan, NVDA, 3) == [Html(), Hang(), Html()]
+
+
+def test_a_rule_is_for_its_stretch_of_time_alone() -> None:
+    plan = Plan()
+    plan.always("finnhub", Reset(), since_seconds=10, until_seconds=20)
+    struck = [plan.draw(NVDA, {}, at) for at in (9.9, 10, 19.9, 20)]
+    assert struck == [None, Reset(), Reset(), None]
+
+
+def test_a_chance_strikes_its_share_of_the_calls_with_each_of_its_faults() -> None:
+    plan = Plan(seed=3)
+    plan.sometimes("finnhub", 0.25, Reset(), Html())
+    struck = drawn(plan, NVDA, 4_000)
+    share = {fault: struck.count(fault) / 4_000 for fault in (None, Reset(), Html())}
+    assert share == {
+        None: pytest.approx(0.75, abs=0.03),
+        Reset(): pytest.approx(0.125, abs=0.02),
+        Html(): pytest.approx(0.125, abs=0.02),
+    }
+
+
+def test_the_same_seed_strikes_the_same_calls_whatever_else_is_asked_and_another_does_not() -> None:
+    def struck(seed: int, *, disturbed: bool) -> list[AnyFault | None]:
+        plan = Plan(seed=seed)
+        plan.sometimes("finnhub", 0.5, Reset(), Html(), symbol="NVDA")
+        plan.sometimes("finnhub", 0.5, Drip(), symbol="SPY")
+        found = []
+        for _ in range(50):
+            if disturbed:
+                plan.draw(SPY, {})
+            found.append(plan.draw(NVDA, {}))
+        return found
+
+    assert struck(1, disturbed=False) == struck(1, disturbed=True)
+    assert struck(1, disturbed=False) != struck(2, disturbed=False)
+
+
+def test_a_fault_of_the_connection_strikes_a_connection_and_others_strike_calls() -> None:
+    plan = Plan()
+    plan.next("finnhub", Refused(), Status(500), SlowHandshake())
+    assert [plan.draw(one, {}) for one in (NVDA, CONNECTION, CONNECTION, NVDA, CONNECTION)] == [
+        None,
+        Refused(),
+        None,
+        Status(500),
+        SlowHandshake(),
+    ]
+
+
+def test_a_plan_may_be_given_another_seed_while_it_runs() -> None:
+    text = b"""{"seed": 2, "clear": true, "rules": [{"provider": "finnhub", "standing": true,
+        "chance": 0.5, "faults": [{"type": "reset"}]}]}"""
+    plan, other = Plan(seed=1), Plan(seed=2)
+    for one in (plan, other):
+        one.change(msgspec.json.decode(text, type=PlanChange))
+    assert drawn(plan, SPY, 30) == drawn(other, SPY, 30)
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (Rule(provider="yahoo", faults=(Reset(),), every=0), "every is 1 or more"),
+        (Rule(provider="yahoo", faults=(Reset(),), chance=0), "chance above 0"),
+        (Rule(provider="yahoo", faults=(Refused(),), symbol="SPY"), "has no endpoint, symbol"),
+    ],
+)
+def test_a_rule_that_could_never_strike_is_refused(rule: Rule, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Plan(rule)

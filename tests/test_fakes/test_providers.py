@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
+import itertools
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,13 +20,17 @@ import requests
 from tests.fakes.faults import (
     AnyFault,
     BrokenJson,
+    Closed,
     Cut,
     Drip,
     Empty,
     Hang,
     Html,
+    Normal,
     Redirect,
+    Refused,
     Reset,
+    SlowHandshake,
     Stale,
     Status,
 )
@@ -45,6 +53,12 @@ def providers() -> Iterator[Providers]:
 
 @pytest.fixture
 def client(providers: Providers) -> Iterator[requests.Session]:
+    with client_of(providers) as session:
+        yield session
+
+
+@contextmanager
+def client_of(providers: Providers) -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
         session.proxies = providers.proxies
@@ -101,11 +115,19 @@ def test_a_key_must_be_good(client: requests.Session, key: str | None, status: i
     assert quote(client).status_code == status
 
 
-def test_sixty_calls_a_minute_are_really_counted(
+def test_sixty_calls_a_minute_are_really_counted() -> None:
+    seconds = itertools.count(OPEN, 0.125)
+    with Providers(clock=lambda: next(seconds)) as providers, client_of(providers) as client:
+        assert [quote(client).status_code for _ in range(61)] == [200] * 60 + [429]
+        assert providers.served["finnhub", "/quote", "NVDA", "429"] == 1
+
+
+def test_thirty_calls_a_second_are_really_counted(
     providers: Providers, client: requests.Session
 ) -> None:
-    assert [quote(client).status_code for _ in range(61)] == [200] * 60 + [429]
-    assert providers.served["finnhub", "/quote", "NVDA", "429"] == 1
+    assert [quote(client).status_code for _ in range(31)] == [200] * 30 + [429]
+    counted = providers.counters("finnhub")
+    assert (counted.calls, counted.per_second_max, counted.by_symbol) == (31, 31, {"NVDA": 31})
 
 
 def test_a_chart_comes_to_a_browser_and_not_to_a_bare_client(client: requests.Session) -> None:
@@ -176,6 +198,51 @@ def test_a_dripping_answer_comes_whole_though_each_read_is_in_time(
     assert quote(client, timeout_seconds=0.2).json() == quote(client).json()
 
 
+def test_a_host_may_take_no_connection_and_the_next_one_is_taken(
+    providers: Providers, client: requests.Session
+) -> None:
+    providers.plan.next("finnhub", Refused())
+    with pytest.raises(requests.exceptions.ProxyError, match="502"):
+        quote(client)
+    assert quote(client).status_code == 200
+    assert [(call.endpoint, call.status, call.fault) for call in providers.calls] == [
+        ("CONNECT", 0, "refused"),
+        ("/quote", 200, None),
+    ]
+    assert providers.counters("finnhub").calls == 1
+
+
+def test_a_handshake_may_take_its_time(providers: Providers, client: requests.Session) -> None:
+    providers.plan.next("finnhub", SlowHandshake(3_600))
+    with pytest.raises(requests.Timeout):
+        quote(client, timeout_seconds=0.2)
+    providers.plan.next("finnhub", SlowHandshake(0.05))
+    assert quote(client).status_code == 200
+
+
+def test_a_connection_may_be_kept_in_words_and_closed_in_fact(providers: Providers) -> None:
+    context = ssl.create_default_context(cafile=providers.ca_file)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", int(providers.url.rpartition(":")[2]), context=context, timeout=5
+    )
+    connection.set_tunnel("finnhub.io", 443)
+    connection.auto_open = 0
+    connection.connect()
+    providers.plan.next("finnhub", Normal(), Closed())
+    for _ in range(2):
+        answer = answered(connection)
+        assert (answer.status, answer.will_close, bool(answer.read())) == (200, False, True)
+    with pytest.raises(OSError, match=r"(?i)closed|broken|reset|EOF"):
+        answered(connection)
+    connection.close()
+
+
+def answered(connection: http.client.HTTPSConnection) -> http.client.HTTPResponse:
+    headers = {"X-Finnhub-Token": GOOD_KEY}
+    connection.request("GET", "/api/v1/quote?symbol=SPY", headers=headers)
+    return connection.getresponse()
+
+
 def test_a_redirect_that_is_followed_is_a_foreign_request(
     providers: Providers, client: requests.Session
 ) -> None:
@@ -228,6 +295,8 @@ def test_the_plan_and_the_notes_are_reached_over_plain_http(
     notes = requests.get(f"{providers.url}/_calls", timeout=5).json()
     assert [call["fault"] for call in notes["calls"]] == ["status"]
     assert notes["served"] == [["finnhub", "/quote", "NVDA", "status", 1]]
+    counted = requests.get(f"{providers.url}/_counters", timeout=5).json()
+    assert (counted["finnhub"]["per_minute_max"], counted["yahoo"]["calls"]) == (1, 0)
     truth = requests.get(f"{providers.url}/_truth/NVDA", timeout=5).json()
     assert truth["quote"]["price"] == providers.truth("NVDA").quote.price
 

@@ -12,18 +12,26 @@ from tests.fakes.chart import chart_answer
 from tests.fakes.faults import (
     AnyFault,
     BrokenJson,
+    Closed,
     Cut,
+    Disordered,
+    Doubled,
     Drip,
     Empty,
+    ExtraRow,
     Hang,
     Html,
     MissingColumns,
+    NoRows,
+    Odd,
     Prices,
     Redirect,
     Reset,
     Stale,
+    Stamps,
     Status,
     UnequalColumns,
+    WrongSymbol,
     WrongTypes,
 )
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
@@ -55,7 +63,7 @@ def chart(fault: AnyFault) -> Any:
     return json.loads(spoiled(fault, "yahoo", CHART).body)["chart"]["result"][0]
 
 
-@pytest.mark.parametrize("fault", [Cut(), Drip(), Hang(), Reset(), Stale()])
+@pytest.mark.parametrize("fault", [Cut(), Drip(), Hang(), Reset(), Closed(), Stale()])
 def test_a_fault_of_delivery_or_of_time_leaves_the_answer_as_it_is(fault: AnyFault) -> None:
     assert spoiled(fault) == QUOTE
 
@@ -86,7 +94,9 @@ def test_a_refusal_may_say_when_to_come_back() -> None:
     assert answer.headers == {"Retry-After": "7", "X-Ratelimit-Reset": str(int(CLOSED) + 30)}
 
 
-@pytest.mark.parametrize(("fault", "status"), [(Status(502), 502), (Html(), 200)])
+@pytest.mark.parametrize(
+    ("fault", "status"), [(Status(502), 502), (Status(503), 503), (Html(), 200)]
+)
 def test_a_page_stands_where_json_belongs(fault: AnyFault, status: int) -> None:
     answer = spoiled(fault)
     assert (answer.status, answer.content_type) == (status, "text/html; charset=utf-8")
@@ -113,6 +123,8 @@ def test_a_redirect_leads_away() -> None:
         (Prices("zero"), 0),
         (Prices("negative"), -QUOTED["c"]),
         (Prices("spike"), round(10 * QUOTED["c"], 2)),
+        (Prices("unit"), round(100 * QUOTED["c"], 2)),
+        (Prices("nan_text"), "NaN"),
         (WrongTypes(), str(QUOTED["c"])),
     ],
 )
@@ -137,6 +149,59 @@ def test_columns_may_be_unequal_or_missing() -> None:
     assert len(unequal["indicators"]["quote"][0]["close"]) == len(unequal["timestamp"]) - 1
     assert "close" not in chart(MissingColumns())["indicators"]["quote"][0]
     assert "c" not in quote(MissingColumns())
+
+
+def test_an_answer_may_be_json_that_is_none() -> None:
+    answer = spoiled(Odd('{"error": "try later"}'))
+    assert (answer.status, quote(Odd()), json.loads(answer.body)) == (
+        200,
+        None,
+        {"error": "try later"},
+    )
+
+
+def test_a_chart_may_say_that_it_is_about_another_symbol() -> None:
+    assert chart(WrongSymbol("QQQ"))["meta"]["symbol"] == "QQQ"
+
+
+@pytest.mark.parametrize("seconds", [-86_400, 3_600])
+def test_stamps_may_lie_elsewhere_at_the_same_prices(seconds: int) -> None:
+    moved = chart(Stamps(seconds))
+    assert quote(Stamps(seconds)) == QUOTED | {"t": QUOTED["t"] + seconds}
+    assert moved["timestamp"] == [stamp + seconds for stamp in CHARTED["timestamp"]]
+    assert moved["meta"]["regularMarketTime"] == CHARTED["meta"]["regularMarketTime"] + seconds
+    assert moved["indicators"] == CHARTED["indicators"]
+
+
+def test_rows_may_stand_there_twice_or_newest_first() -> None:
+    assert rows(chart(Doubled(rows=2))) == [*rows(CHARTED), *rows(CHARTED)[-2:]]
+    assert rows(chart(Disordered())) == rows(CHARTED)[::-1]
+
+
+def test_a_row_more_is_flat_has_no_volume_and_stands_at_the_last_trade() -> None:
+    *before, extra = rows(chart(ExtraRow()))
+    price, at_seconds = (CHARTED["meta"][f"regularMarket{name}"] for name in ("Price", "Time"))
+    assert (before, extra) == (rows(CHARTED), (at_seconds, 0, *[price] * 5))
+
+
+def test_an_answer_may_hold_nothing() -> None:
+    assert quote(NoRows()) == recorded("finnhub_quote_unknown.json")
+    assert chart(NoRows()) == {"meta": CHARTED["meta"], "indicators": {"quote": [{}]}}
+
+
+@pytest.mark.parametrize("fault", [Doubled(), Disordered(), ExtraRow(), Stamps(1), Prices("nan")])
+def test_a_chart_without_rows_has_none_to_spoil(fault: AnyFault) -> None:
+    empty = spoiled(NoRows(), "yahoo", CHART)
+    spoilt = json.loads(spoiled(fault, "yahoo", empty).body)["chart"]["result"][0]
+    assert not spoilt.get("timestamp")
+
+
+def rows(result: Any) -> list[tuple[object, ...]]:
+    """Stamp, volume, prices and adjusted close of each row."""
+    quoted = result["indicators"]["quote"][0]
+    prices = [quoted[name] for name in ("volume", "open", "high", "low", "close")]
+    adjusted = result["indicators"]["adjclose"][0]["adjclose"]
+    return list(zip(result["timestamp"], *prices, adjusted, strict=True))
 
 
 def test_an_error_answer_has_no_prices_to_spoil() -> None:
