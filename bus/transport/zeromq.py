@@ -17,6 +17,7 @@ import zmq
 from bus.codec import FRAME_BYTES_MAX, check_frame
 from bus.errors import AddressRefused
 from bus.transport import gate
+from bus.transport.frames import NOBLOCK, arrived, receive, receive_from, send_to
 from bus.transport.listeners import LIVE_FRAMES_MAX, Listeners
 
 BATCH_FRAMES_MAX = 2_048
@@ -106,29 +107,21 @@ class ZeroMQHub:
     def _batch(self) -> list[tuple[bytes, bytes]]:
         frames: list[tuple[bytes, bytes]] = []
         size = 0
-        for _ in range(BATCH_FRAMES_MAX):
-            try:
-                parts = self._router.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                break
-            if len(parts) == 2:  # a stranger's frames of other shapes are nobody's
-                frames.append((parts[0], parts[1]))
-            size += len(parts[-1])
+        for identity, frame in arrived(self._router, receive_from, BATCH_FRAMES_MAX):
+            if frame is not None:
+                frames.append((identity, frame))
+                size += len(frame)
             if size >= BATCH_BYTES_MAX:
                 break
         return frames
 
     def send(self, identity: bytes, frame: bytes) -> bool:
         """See `bus.ports.Hub`."""
-        try:
-            self._router.send_multipart([identity, frame], zmq.NOBLOCK)
-        except zmq.ZMQError:  # gone, or its queue is full: it asks again
-            return False
-        return True
+        return send_to(self._router, identity, frame)
 
     def publish(self, frame: bytes) -> None:
         """See `bus.ports.Hub`; a full queue drops, never blocks."""
-        self._pub.send(frame, zmq.NOBLOCK)
+        self._pub.send(frame, NOBLOCK)
 
     def wake(self) -> None:
         """See `bus.ports.Hub`."""
@@ -176,7 +169,7 @@ class ZeroMQLink:
         """See `bus.ports.Link`."""
         check_frame(frame)  # a larger one would cost the connection, and its sender hear nothing
         try:
-            self._dealer.send(frame, zmq.NOBLOCK)
+            self._dealer.send(frame, NOBLOCK)
         except zmq.Again:
             return False
         return True
@@ -186,11 +179,13 @@ class ZeroMQLink:
         ready = dict(self._poller.poll(max(0, round(timeout_seconds * 1_000))))
         if self._waker.reading in ready:
             self._waker.clear()
-        return _drain(self._dealer, BATCH_FRAMES_MAX) if self._dealer in ready else []
+        if self._dealer not in ready:
+            return []
+        return list(arrived(self._dealer, receive, BATCH_FRAMES_MAX))
 
     def live(self, limit: int) -> list[bytes]:
         """See `bus.ports.Link`."""
-        return _drain(self._sub, limit)
+        return list(arrived(self._sub, receive, limit))
 
     def wake(self) -> None:
         """See `bus.ports.Link`."""
@@ -244,13 +239,3 @@ def _poller(*sources: zmq.Socket[bytes] | int) -> zmq.Poller:
     for source in sources:
         poller.register(source, zmq.POLLIN)
     return poller
-
-
-def _drain(socket: zmq.Socket[bytes], limit: int) -> list[bytes]:
-    frames: list[bytes] = []
-    while len(frames) < limit:
-        try:
-            frames.append(socket.recv(zmq.NOBLOCK))
-        except zmq.Again:
-            break
-    return frames
