@@ -67,19 +67,26 @@ def open_to_write(path: Path, connected: Connect = connect) -> sqlite3.Connectio
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Open the tape to read; raises `StorageFailed`, and `TapeDamaged` for a newer format."""
+    db: sqlite3.Connection | None = None
     try:
         db = connect_to_read(path)
         db.execute("PRAGMA query_only = ON")
-        found = _format(db, path)
-    except (*UNREADABLE, OSError) as error:
+        _check_present(db, path)
+        return db
+    except (*UNREADABLE, OSError, BusError) as error:
+        if db is not None:
+            db.close()
+        if isinstance(error, BusError):
+            raise
         start = "start the deck once with `make run`, or set TAPEDECK_HOME"
         remedy = REMEDY if path.exists() else start
         raise StorageFailed(f"the tape {path} cannot be read ({error})", remedy) from error
-    if found != FORMAT:
-        db.close()
+
+
+def _check_present(db: sqlite3.Connection, path: Path) -> None:
+    if (found := _format(db, path)) != FORMAT:
         remedy = "start the deck once with `make run`: it brings the tape up"
         raise StorageFailed(f"the tape {path} has the older format {found}", remedy)
-    return db
 
 
 def is_of_this_format(path: Path) -> bool:

@@ -427,6 +427,29 @@ class TestReading:
 class TestOpening:
     """What may lie where the tape should."""
 
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            "UPDATE meta SET value = '3' WHERE name = 'format'",
+            "DELETE FROM meta",
+            "DROP TABLE meta",
+            "",
+        ],
+        ids=["newer", "no format", "no meta", "no database"],
+    )
+    def test_a_file_that_is_refused_is_let_go_of(self, path: Path, spoil: str) -> None:
+        TapeWriter(path).close()
+        if spoil:
+            alter(path, spoil)
+        else:
+            path.write_bytes(b"no database " * 1_000)
+        for opened in (TapeReader, TapeWriter):
+            with pytest.raises((TapeDamaged, StorageFailed)):
+                opened(path)
+
+            links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+            assert [link for link in links if str(path) in str(link.readlink())] == []
+
     def test_a_tape_of_a_later_version_is_refused(self, path: Path) -> None:
         TapeWriter(path).close()
         alter(path, "UPDATE meta SET value = '3' WHERE name = 'format'")
