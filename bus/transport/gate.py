@@ -3,7 +3,7 @@
 The token is the key: CURVE keys follow from it, so that a connection without it is ended inside
 libzmq, before a frame passes in either direction. PLAIN was tried first and does less: it tells the
 token to whoever has bound the port, and its handler, which is Python, waits for a busy broker's GIL
-(60 to 500 ms a handshake, the honest ones queue behind the strangers').
+(60 to 500 ms a handshake, the honest ones behind the strangers'): docs/adr/0008.
 """
 
 from __future__ import annotations

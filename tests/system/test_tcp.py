@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import requests
@@ -93,6 +95,41 @@ def test_the_examples_ask_and_listen_with_the_token(deck: LockedDeck) -> None:
         until(heard, 30, "a quote")
         assert quotes.readline().endswith(" simulated\n")
         listening.kill()
+
+
+@pytest.mark.guarantee("strangers")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("bus.run", "deck"),
+        ("bus.run", "bus"),
+        ("bus.run", "services.fetcher"),
+        ("bus",),
+        ("services.gateway",),
+        ("services.gateway.cli", "status"),
+    ],
+    ids=" ".join,
+)
+def test_without_a_token_nothing_starts_on_tcp_and_one_sentence_says_what_to_do(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    url = "tcp://127.0.0.1:5550"
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env={**os.environ, "TAPEDECK_HOME": str(tmp_path), "TAPEDECK_BUS__URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert done.stderr.removeprefix("tapedeck: ") == (
+        f"bus.url is '{url}', which every user of this machine can reach: set"
+        " TAPEDECK_GATEWAY__TOKEN to a long random word (16 characters or more),"
+        " or leave bus.url empty.\n"
+    )
 
 
 @pytest.mark.guarantee("strangers")
