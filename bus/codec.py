@@ -269,19 +269,13 @@ def decode_live(data: bytes) -> Record | Header | Heartbeat:
         subject, _, rest = data.partition(b"\0")
         if subject == _HEARTBEAT_BYTES:
             return _beat.decode(rest)[0]
-        header, body = _live.decode(rest)
-        if bytes(body) == _NIL_BYTES:
+        header, raw = _live.decode(rest)
+        body = bytes(raw)
+        if body == _NIL_BYTES:
             return header
-        return Record(
-            seq=header.seq,
-            subject=subject.decode(),
-            at_us=header.at,
-            prev=header.prev,
-            producer=header.by,
-            heard=header.heard,
-            version=header.v,
-            body=bytes(body),
-        )
+        seq, prev, at_us = header.seq, header.prev, header.at
+        row = (seq, subject.decode(), at_us, prev, header.by, header.heard, header.v, body)
+        return Record._make(row)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"{len(data)} bytes are no live frame ({error})") from error
 
@@ -305,6 +299,8 @@ class Codec:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {}
+        self.knows = lru_cache(maxsize=65_536)(self._known)
+        """The event class of a subject's stream, None for a stream outside the contract."""
 
     def body(self, message: Message) -> bytes:
         """The body of a message; raises `BadMessage`, and `MessageTooLarge` beyond 1 MiB."""
@@ -323,8 +319,7 @@ class Codec:
         """The event ready to be appended."""
         return Draft(event.subject, event.version, msgspec.Raw(self.body(event)), expected)
 
-    def knows(self, subject: str) -> type[Event] | None:
-        """The event class of a subject's stream, None for a stream outside the contract."""
+    def _known(self, subject: str) -> type[Event] | None:
         return self._contract.events.get(subject[: subject.find(".", subject.find(".") + 1)])
 
     def fact(self, record: Record) -> Fact[Any]:
@@ -332,7 +327,9 @@ class Codec:
         kind = self.knows(record.subject)
         if kind is None:
             raise BadMessage(f"{record.subject} (seq {record.seq}) is of no stream of this deck")
-        return Fact(record.seq, record.at_us, self._event(kind, record))
+        same = record.version == kind.version
+        event = self.decode(kind, record.body) if same else self._brought_up(kind, record)
+        return Fact(record.seq, record.at_us, event)
 
     def request(self, name: str, body: bytes | msgspec.Raw) -> Command | Query[Any]:
         """The command or query of a request; raises `BadMessage`."""
@@ -349,9 +346,7 @@ class Codec:
             raise BadMessage(f"{kind.__name__}: {error}") from error
         return value
 
-    def _event(self, kind: type[Event], record: Record) -> Event:
-        if record.version == kind.version:
-            return self.decode(kind, record.body)
+    def _brought_up(self, kind: type[Event], record: Record) -> Event:
         if record.version > kind.version:
             raise BadMessage(
                 f"{record.subject} (seq {record.seq}) has version {record.version}, "

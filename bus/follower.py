@@ -90,14 +90,15 @@ class Follower:
 
     def _hold(self, frame: Record | Header | Heartbeat) -> None:
         match frame:
+            case Record():
+                if frame.seq > self.cursor:
+                    self._keep(frame)
             case Heartbeat():
                 self._notice_gap(frame.head)
                 self.told(frame.tape, frame.head)
             case Header():
                 self._notice_gap(frame.seq - 1)
                 self.head = max(self.head, frame.seq)
-            case Record() if frame.seq > self.cursor:
-                self._keep(frame)
 
     def _keep(self, record: Record) -> None:
         full = len(self._held) >= HELD_RECORDS_MAX or self._held_bytes >= HELD_BYTES_MAX
@@ -119,14 +120,12 @@ class Follower:
         return self._held[-1].seq if self._held else self.cursor
 
     def _from_held(self, limit: int) -> list[Record]:
-        records: list[Record] = []
-        while self._held and len(records) < limit and self._held[0].seq == self._next(records):
-            records.append(self._held.popleft())
-            self._held_bytes -= len(records[-1].body)
+        """What is held follows one another, so that its first alone is compared."""
+        if not self._held or self._held[0].seq != self.cursor + 1:
+            return []
+        records = [self._held.popleft() for _ in range(min(limit, len(self._held)))]
+        self._held_bytes -= sum(len(record.body) for record in records)
         return records
-
-    def _next(self, records: list[Record]) -> int:
-        return (records[-1].seq if records else self.cursor) + 1
 
     def _drop_held(self) -> None:
         self._held.clear()

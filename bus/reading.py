@@ -223,11 +223,11 @@ def check_order(records: Sequence[Record], after: int, path: Path) -> None:
 def _checked(rows: Iterable[tuple[object, ...]], bytes_max: int) -> Iterable[Record]:
     size = 0
     for row in rows:
-        record = Record(*row[:-1])  # type: ignore[arg-type]
+        record, body = Record._make(row[:8]), row[7]
         # A flipped bit can change a column's type too, which SQLite does not hold to the schema's.
-        if not isinstance(row[-2], bytes) or checksum(record) != row[-1]:
+        if not isinstance(body, bytes) or checksum(record) != row[8]:
             raise TapeDamaged(f"seq {record.seq} does not match its checksum", REMEDY)
         yield record
-        size += len(record.body)
+        size += len(body)
         if size > bytes_max:
             return
