@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from bus.actor import Refused
-from bus.copying import TapeCopy, sync
+from bus.copying import TapeCopy, stamp, sync
 from bus.errors import StorageFailed, TapeDamaged
 from bus.inspection import Finding, Inspection, Tables
 from bus.tapefile import REMEDY, connect_to_read
 from bus.verify import CannotRun, examine, read_tables
 from bus.watching import Probe, Progress, unwatched
-from bus.witness import Statement, attest, read_witness, witness_of
+from bus.witness import attest
 
 
 class Backup(msgspec.Struct, frozen=True):
@@ -33,17 +33,17 @@ class Backup(msgspec.Struct, frozen=True):
 def back_up(
     tape: Path,
     to: Path,
-    stamp: str,
+    now_seconds: float,
     progress: Progress = unwatched,
     reached: Probe = unwatched,
 ) -> Backup:
-    """Copy the tape as far as it reaches now, to a file, or into a folder under a name of its own.
+    """Copy the tape as far as it reaches now, to a file, or into a folder named after its instant.
 
     The copy lies beside its place until it is verified and on the disk. Raises `Refused` where a
     file is there already, `TapeDamaged` for a tape that is not sound, `StorageFailed`, `CannotRun`.
     """
     tables = _tables(tape)
-    target = to / f"tape-{stamp}-{tables.head}.db" if to.is_dir() else to
+    target = to / f"tape-{stamp(now_seconds)}-{tables.head}.db" if to.is_dir() else to
     _check_absence(target)
     neighbour = target.with_name(f"{target.name}.new")
     try:
@@ -88,10 +88,9 @@ def damage(path: Path, findings: list[Finding]) -> TapeDamaged:
 def _tables(tape: Path) -> Tables:
     if not tape.is_file() or not tape.stat().st_size:
         raise CannotRun(f"there is no tape {tape}", "set TAPEDECK_HOME, or start the deck once")
-    told = read_witness(witness_of(tape)) or Statement()
     faults: list[Finding] = []
     with closing(connect_to_read(tape)) as db:
-        tables = read_tables(db, tape, told, faults)
+        tables = read_tables(db, tape, faults)
     if tables.witnessed > tables.head:
         text = f"ends at seq {tables.head}, though all up to seq {tables.witnessed} was kept"
         faults.append(Finding(0, text))

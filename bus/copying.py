@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,6 +121,11 @@ def _page_end(sizes: Sequence[tuple[int, int]]) -> int:
         if size > PAGE_BYTES_MAX:
             return seq
     return sizes[-1][0]
+
+
+def stamp(now_seconds: float) -> str:
+    """The instant as names of files have it, in UTC: ``20261120T154200Z``."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_seconds))
 
 
 def sync(path: Path) -> None:

@@ -70,7 +70,7 @@ class Inspection:
 
     def keep(self, columns: Sequence[object], crc: object) -> None:
         """One more row of those kept from an archived prefix, in order, before all others."""
-        record = _whole(columns, crc)
+        record = whole(columns, crc)
         if record is None or record.seq > self._seq:
             seq = columns[0] if isinstance(columns[0], int) else 0
             self._gaps.append((seq, seq))
@@ -90,7 +90,7 @@ class Inspection:
             self._gap(self._seq + 1, seq - 1)
             self._hurt(seq, f"follows seq {self._seq}: the events between are missing")
         self._seq = seq
-        if (record := _whole(columns, crc)) is not None:
+        if (record := whole(columns, crc)) is not None:
             self._take(record, crc, seal)
             return
         self._gap(seq, seq)
@@ -188,7 +188,7 @@ class Inspection:
         )
 
 
-def _whole(columns: Sequence[object], crc: object) -> Record | None:
+def whole(columns: Sequence[object], crc: object) -> Record | None:
     """The record of a row, None where it is not the one that was written."""
     if tuple(map(type, columns)) != KINDS:
         return None

@@ -94,6 +94,9 @@ def is_of_this_format(path: Path) -> bool:
 
     Raises as `open_to_write`. Nothing is written: a closing writer would checkpoint a damaged log.
     """
+    if plan_of(path).exists():
+        text = f"another tape was being put in the place of {path}, and that is not finished"
+        raise StorageFailed(text, "finish it: ./tapedeck verify --quarantine")
     if not path.exists():
         return False
     try:
@@ -146,6 +149,11 @@ def create_tables(db: sqlite3.Connection) -> None:
 def files_of(path: Path) -> tuple[Path, ...]:
     """The tape's file and what SQLite lays beside it."""
     return (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")))
+
+
+def plan_of(path: Path) -> Path:
+    """Where it lies written that the tape is being replaced (see `bus.replacing`)."""
+    return path.with_name(f"{path.name}-replacing")
 
 
 def _create(db: sqlite3.Connection) -> None:

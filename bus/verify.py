@@ -63,7 +63,11 @@ class Report(msgspec.Struct, frozen=True):
 
 def inspect(path: Path, progress: Progress = unwatched) -> Report:
     """Read the whole tape; raises `CannotRun`."""
-    tables, inspection = examine(path, progress)
+    return report_of(path, *examine(path, progress))
+
+
+def report_of(path: Path, tables: Tables, inspection: Inspection) -> Report:
+    """What came of an examination."""
     return Report(
         path=str(path),
         tape_id=str(tables.meta.get("tape_id", "")),
@@ -82,14 +86,13 @@ def examine(path: Path, progress: Progress = unwatched) -> tuple[Tables, Inspect
     """What the tape says of itself, and what its rows say; raises `CannotRun`."""
     if not path.is_file() or not path.stat().st_size:
         raise CannotRun(f"{path} is no tape", "name one, or set TAPEDECK_HOME")
-    told = read_witness(witness_of(path)) or Statement()  # before the tape, which may grow
     faults: list[Finding] = []
     tables, inspection = Tables({}, 0, {}, {}), Inspection()
     try:
         with closing(connect_to_read(path)) as db:
-            tables = read_tables(db, path, told, faults)
+            tables = read_tables(db, path, faults)
             inspection = Inspection(tables.begins, tables.acknowledged)
-            _look_at_all(db, tables, inspection, progress)
+            look_at_all(db, tables, inspection, progress)
     except UNREADABLE as error:
         if isinstance(error, sqlite3.OperationalError) and "unable to open" in str(error):
             text = f"{path} cannot be opened ({error})"
@@ -102,13 +105,12 @@ def examine(path: Path, progress: Progress = unwatched) -> tuple[Tables, Inspect
     return tables, inspection
 
 
-def read_tables(
-    db: sqlite3.Connection, path: Path, told: Statement, faults: list[Finding]
-) -> Tables:
+def read_tables(db: sqlite3.Connection, path: Path, faults: list[Finding]) -> Tables:
     """The tables beside the events, in one short transaction: a deck may be writing.
 
     What cannot be read is added to the faults. Raises `CannotRun`.
     """
+    told = read_witness(witness_of(path)) or Statement()  # before the tape, which may grow
     db.execute("BEGIN")
     _check_kind(db, path)
     meta: dict[Any, Any] = {}
@@ -177,9 +179,10 @@ def _noted(faults: list[Finding], what: str) -> Iterator[None]:
         faults.append(Finding(0, f"{what} cannot be read ({error})"))
 
 
-def _look_at_all(
-    db: sqlite3.Connection, tables: Tables, inspection: Inspection, progress: Progress
+def look_at_all(
+    db: sqlite3.Connection, tables: Tables, inspection: Inspection, progress: Progress = unwatched
 ) -> None:
+    """Show the inspection what is kept of an archived prefix, and every event up to the head."""
     start = tables.begins.after
     if start:
         _look_at_kept(db, inspection)

@@ -207,6 +207,15 @@ class BackupWanted(Arguments, frozen=True):
     ] = ""
 
 
+class RestoreWanted(Arguments, frozen=True):
+    """A backup to be put in the tape's place."""
+
+    source: Annotated[
+        str, Meta(description="the backup", min_length=1, extra={POSITIONAL: True})
+    ] = msgspec.field(name="from")
+    yes: Annotated[bool, Meta(description="do not ask, once it is told what is replaced")] = False
+
+
 def read_arguments(kind: type[A], given: Mapping[str, Any], *, texts: bool) -> A:
     """The arguments by name; with ``texts`` numbers may come as text, as in a query string.
 

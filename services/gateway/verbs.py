@@ -39,6 +39,7 @@ from services.gateway.arguments import (
     OneLetter,
     OneOrAllTickers,
     OneTicker,
+    RestoreWanted,
     TailWanted,
     TickerAsOf,
     TickerTimeframe,
@@ -312,6 +313,13 @@ VERBS: Final[tuple[Verb, ...]] = (
         help="Copy the whole tape to a file, also while the deck runs, and verify the copy.",
         arguments=BackupWanted,
         program="keeping.backup",
+        offline=True,
+    ),
+    Verb(
+        name="restore",
+        help="Put a backup in the tape's place; what it replaces is moved to quarantine/.",
+        arguments=RestoreWanted,
+        program="keeping.restore",
         offline=True,
     ),
 )

@@ -74,3 +74,14 @@ def rows(path: Path, table: str) -> list[tuple[object, ...]]:
     """All rows of a table as they lie there."""
     with closing(sqlite3.connect(path)) as db:
         return sorted(db.execute(f"SELECT * FROM {table}"), key=str)  # noqa: S608
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a folder, but for what SQLite lays beside a tape when it is read."""
+    return {
+        str(path.relative_to(folder)): data
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not path.name.endswith("-shm")
+        and ((data := path.read_bytes()) or not path.name.endswith("-wal"))
+    }

@@ -15,9 +15,10 @@ from bus.errors import StorageFailed, TapeDamaged
 from bus.tape import TapeWriter
 from bus.verify import CannotRun, inspect
 from bus.witness import Witness, boot_id, witness_of
-from tests.bus.tapes import alter, everything, made, rows, write
+from tests.bus.dying import NOON_SECONDS, deaths
+from tests.bus.tapes import alter, contents, everything, made, rows, write
 
-STAMP = "20261120T154200Z"
+STAMP = "20261120T120000Z"
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_backup_is_the_tape_as_it_was_when_it_began_whatever_is_said_meanwhile
         tables = {name: rows(writer.path, name) for name in ("meta", "event", "head", "mark")}
         head, tape_id = writer.head, writer.tape_id
         saying = lambda done, of: write(writer, later)  # noqa: E731
-        made = back_up(writer.path, home / "copy.db", STAMP, saying)
+        made = back_up(writer.path, home / "copy.db", NOON_SECONDS, saying)
 
     assert (made.head, made.events, made.tape_id) == (head, head, tape_id)
     assert {name: rows(home / "copy.db", name) for name in tables} == tables
@@ -54,7 +55,7 @@ def test_a_backup_is_the_tape_as_it_was_when_it_began_whatever_is_said_meanwhile
 def test_a_backup_in_a_folder_is_named_after_its_instant_and_its_head(
     tape: Path, folder: Path
 ) -> None:
-    made = back_up(tape, folder, STAMP)
+    made = back_up(tape, folder, NOON_SECONDS)
 
     assert Path(made.path) == folder / f"tape-{STAMP}-10.db"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -67,7 +68,7 @@ def test_a_backup_in_a_folder_is_named_after_its_instant_and_its_head(
 def test_a_backup_that_lost_its_end_is_found_by_the_witness_beside_it(
     tape: Path, folder: Path
 ) -> None:
-    made = Path(back_up(tape, folder, STAMP).path)
+    made = Path(back_up(tape, folder, NOON_SECONDS).path)
     alter(made, "DELETE FROM event WHERE seq > 8", "UPDATE head SET seq = seq - 2")
 
     assert "is missing: all up to seq 10 was kept" in inspect(made).findings[0].what
@@ -77,7 +78,7 @@ def test_nothing_is_written_over(tape: Path, tmp_path: Path) -> None:
     there = tmp_path / "there.db"
     there.write_bytes(b"something dear")
     with pytest.raises(Refused, match="is there already"):
-        back_up(tape, there, STAMP)
+        back_up(tape, there, NOON_SECONDS)
 
     assert there.read_bytes() == b"something dear"
     assert not witness_of(there).exists()
@@ -98,7 +99,7 @@ def test_of_a_damaged_tape_no_backup_is_made(
 ) -> None:
     alter(tape, damage)
     with pytest.raises(TapeDamaged, match=named):
-        back_up(tape, folder, STAMP)
+        back_up(tape, folder, NOON_SECONDS)
 
     assert list(folder.iterdir()) == []
 
@@ -108,14 +109,14 @@ def test_of_a_tape_that_lost_its_end_no_backup_is_made(tape: Path, folder: Path)
         for _ in range(2):
             witness.tell(12, b"?" * 16, synced=False)
     with pytest.raises(TapeDamaged, match="though all up to seq 12 was kept"):
-        back_up(tape, folder, STAMP)
+        back_up(tape, folder, NOON_SECONDS)
 
 
 def test_without_a_tape_or_a_place_it_is_told_what_to_do(tape: Path, tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="start the deck once"):
-        back_up(tmp_path / "none.db", tmp_path, STAMP)
+        back_up(tmp_path / "none.db", tmp_path, NOON_SECONDS)
     with pytest.raises(StorageFailed, match="see that its folder exists"):
-        back_up(tape, tmp_path / "none" / "copy.db", STAMP)
+        back_up(tape, tmp_path / "none" / "copy.db", NOON_SECONDS)
 
 
 @pytest.mark.guarantee("backup")
@@ -130,7 +131,24 @@ def test_a_backup_leaves_the_writer_free_to_keep_its_log_short(tmp_path: Path) -
             write(writer, 20, body="x" * 50_000)
             said.append(log.stat().st_size)
 
-        back_up(writer.path, tmp_path / "copy.db", STAMP, say)
+        back_up(writer.path, tmp_path / "copy.db", NOON_SECONDS, say)
     written = len(said) * 20 * 2 * 50_000
     assert len(said) >= 8
     assert max(said) - before < written / 4
+
+
+@pytest.mark.guarantee("crash-points")
+def test_killed_at_any_step_a_backup_is_whole_or_not_there(
+    tape: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before, events = contents(tape.parent), everything(tape)
+    homes = deaths("backup", tape.parent, tmp_path_factory.mktemp("killed"))
+    assert len(homes) == 5
+    for here in homes:
+        copy = here / "copy.db"
+        if not copy.exists():
+            back_up(here / "tape.db", copy, NOON_SECONDS)
+        assert everything(copy) == events
+        assert inspect(copy).findings == ()
+        assert {name: contents(here)[name] for name in before} == before
+        assert not list(here.glob("*.new"))

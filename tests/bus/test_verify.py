@@ -17,9 +17,8 @@ from bus.inspection import FINDINGS_MAX, WHOLE, Finding, Inspection
 from bus.reading import PAGE_BYTES_MAX, TapeReader
 from bus.seal import first_seal, next_seal
 from bus.tape import TapeWriter
-from bus.verify import CannotRun, _look_at_all, _page, inspect, read_tables
-from bus.watching import unwatched
-from bus.witness import Statement, Witness, boot_id, witness_of
+from bus.verify import CannotRun, _page, inspect, look_at_all, read_tables
+from bus.witness import Witness, boot_id, witness_of
 
 SUBJECTS = ("market.quote.A", "market.quote.B")
 
@@ -246,10 +245,10 @@ def test_what_is_said_while_it_reads_is_left_to_the_next_time(path: Path) -> Non
         closing(TapeWriter(path)) as tape,
         closing(sqlite3.connect(path, isolation_level=None)) as db,
     ):
-        tables = read_tables(db, path, Statement(), [])
+        tables = read_tables(db, path, [])
         inspection = Inspection(tables.begins)
         write(tape, 3)
-        _look_at_all(db, tables, inspection, unwatched)
+        look_at_all(db, tables, inspection)
         inspection.compare(tables)
 
     assert (inspection.records, inspection.findings) == (10, [])

@@ -10,7 +10,7 @@ from bus.locks import hold
 from config.settings import Settings
 from market.instants import iso
 from services.gateway.arguments import BackupWanted
-from services.gateway.keeping.shell import answer, bar, megabytes, prepare, stamp
+from services.gateway.keeping.shell import answer, bar, megabytes, prepare
 from services.gateway.verbs import OK
 
 
@@ -20,7 +20,7 @@ def run(settings: Settings, wanted: BackupWanted, *, as_json: bool) -> int:
     with hold(settings.run_dir, "backup", f"./tapedeck backup (home {settings.home})"):
         place = Path(wanted.to) if wanted.to else _own_folder(settings)
         with bar("backup") as progress:
-            made = back_up(settings.tape_path, place, stamp(time.time()), progress)
+            made = back_up(settings.tape_path, place, time.time(), progress)
     answer(made, in_words(made), as_json=as_json)
     return OK
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -54,6 +54,11 @@ def stopped(settings: Settings, verb: str) -> Iterator[None]:
         yield
 
 
+def states(settings: Settings) -> tuple[Path, ...]:
+    """What was folded from the tape, and can be built again: snapshots, tables, exports."""
+    return (settings.state_dir, settings.home / "cache")
+
+
 @contextmanager
 def bar(label: str) -> Iterator[Progress]:
     """Progress on the terminal, on stderr, where there is one and the tape is long."""
@@ -74,11 +79,6 @@ def answer(value: msgspec.Struct, text: str, *, as_json: bool) -> None:
     """Print what came of it: for programs, or for people."""
     as_text = msgspec.json.format(msgspec.json.encode(jsonable(value)), indent=2).decode()
     click.echo(as_text if as_json else text)
-
-
-def stamp(now_seconds: float) -> str:
-    """The instant as names of files have it, in UTC: ``20261120T154200Z``."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_seconds))
 
 
 def megabytes(size: int) -> str:

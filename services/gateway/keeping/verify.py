@@ -1,13 +1,19 @@
-"""``./tapedeck verify``: what of a tape is sound; in a process of its own, also while it grows."""
+"""``./tapedeck verify``: what of a tape is sound, and how to go on with that (``--quarantine``)."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from bus.verify import Report, inspect
+import click
+
+from bus.actor import Refused
+from bus.quarantine import Quarantined, quarantine
+from bus.replacing import finish_replacing, unfinished
+from bus.verify import CannotRun, Report, inspect
 from config.settings import Settings
 from services.gateway.arguments import VerifyWanted
-from services.gateway.keeping.shell import answer, bar
+from services.gateway.keeping.shell import answer, bar, states, stopped
 from services.gateway.verbs import OK
 
 DAMAGED = 1
@@ -20,7 +26,12 @@ _REMEDY = (
 
 def run(settings: Settings, wanted: VerifyWanted, *, as_json: bool) -> int:
     """Print the report; raises `CannotRun` where there is nothing to verify."""
+    if wanted.quarantine:
+        return _quarantine(settings, wanted, as_json=as_json)
     path = Path(wanted.path) if wanted.path else settings.tape_path
+    if plan := unfinished(path):
+        text = f"`{plan.by}` was killed while it moved {path} to {plan.folder}"
+        raise CannotRun(text, "finish it: ./tapedeck verify --quarantine")
     with bar("verify") as progress:
         report = inspect(path, progress)
     remedy = "" if wanted.path else _REMEDY
@@ -40,6 +51,36 @@ def in_words(report: Report) -> str:
     if report.found > len(report.findings):
         lines.append(f"  and {report.found - len(report.findings)} more")
     return "\n".join(lines)
+
+
+def _quarantine(settings: Settings, wanted: VerifyWanted, *, as_json: bool) -> int:
+    if wanted.path:
+        remedy = "leave PATH out, or set TAPEDECK_HOME"
+        raise Refused("bad_argument", "--quarantine takes the home's tape alone", remedy)
+    tape = settings.tape_path
+    with stopped(settings, "verify --quarantine"), bar("verify") as progress:
+        if plan := finish_replacing(tape):
+            click.echo(f"finished what `{plan.by}` had begun: see {plan.folder}", err=True)
+        if plan and not tape.exists():
+            return OK
+        done = quarantine(tape, states(settings), time.time(), progress)
+    if done is None:
+        answer(report := inspect(tape), in_words(report), as_json=as_json)
+        return OK
+    answer(done, _told(done), as_json=as_json)
+    return DAMAGED
+
+
+def _told(done: Quarantined) -> str:
+    goes_on = (
+        f"a new tape ({done.tape_id}) holds {done.kept} events up to seq {done.report.sound_to}"
+    )
+    nothing = "nothing was sound: the next start of the deck makes an empty tape"
+    return (
+        f"{in_words(done.report)}\n"
+        f"{goes_on if done.tape_id else nothing}; {done.lost} events are lost to it\n"
+        f"The damaged tape, and what was folded from it, lie in {done.folder}"
+    )
 
 
 def _events(report: Report) -> str:
