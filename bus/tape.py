@@ -27,7 +27,15 @@ from bus.codec import (
     checksum,
     encode_live,
 )
-from bus.errors import BusError, Conflict, Fenced, LogRegressed, StorageFailed, TapeDamaged
+from bus.errors import (
+    BusError,
+    Conflict,
+    Fenced,
+    LogRegressed,
+    Overloaded,
+    StorageFailed,
+    TapeDamaged,
+)
 from bus.reading import check_order, select
 from bus.seal import Chain, next_seal
 from bus.subject import parse
@@ -43,6 +51,8 @@ from bus.tapefile import (
 from bus.witness import Statement, Witness, boot_id, read_witness, witness_of
 
 TAIL_CHECKED = 1_000
+PRODUCERS_MAX = 10_000
+"""A name is kept for ever, in memory too: whoever comes under ever new ones is stopped here."""
 SEQ_MAX = (1 << 63) - 1
 """SQLite's largest integer."""
 
@@ -135,12 +145,17 @@ class TapeWriter:
     def enlist(self, producer: str, epoch: int) -> Mark:
         """The producer's mark under its epoch; epoch 0 starts a new one.
 
-        Raises `Fenced` for an older epoch, `LogRegressed` for one that the tape does not know yet.
+        Raises `Fenced` for an older epoch, `LogRegressed` for one that the tape does not know yet,
+        `Overloaded` for one name too many.
         """
         known = self.marks.get(producer, Mark())
         if epoch != 0:
             _check_epoch(producer, epoch, known.epoch)
             return known
+        if producer not in self.marks and len(self.marks) >= PRODUCERS_MAX:
+            raise Overloaded(
+                f"{PRODUCERS_MAX} names have come to this tape", "come again under one of them"
+            )
         mark = known._replace(epoch=known.epoch + 1)
         self._write((), {producer: mark}, {}, synced=False)
         self.marks[producer] = mark

@@ -24,11 +24,11 @@ from bus.codec import (
     Record,
     checksum,
 )
-from bus.errors import BusError, Fenced, LogRegressed, StorageFailed, TapeDamaged
+from bus.errors import BusError, Fenced, LogRegressed, Overloaded, StorageFailed, TapeDamaged
 from bus.follower import Follower
 from bus.message import Durability
 from bus.reading import PAGE_BYTES_MAX, TapeReader
-from bus.tape import TAIL_CHECKED, TapeWriter
+from bus.tape import PRODUCERS_MAX, TAIL_CHECKED, Mark, TapeWriter
 from bus.witness import Witness, boot_id, witness_of
 
 NOON = 1_767_614_400_000_000
@@ -226,6 +226,14 @@ class TestWhoMaySpeak:
         with pytest.raises(Fenced, match="another process runs under this name"):
             tape.enlist("p", 1)
         assert tape.head == 1
+
+    @pytest.mark.guarantee("strangers")
+    def test_ever_new_names_are_stopped_and_the_known_ones_go_on(self, tape: TapeWriter) -> None:
+        fill(tape, 1)
+        tape.marks.update({f"stranger-{number}": Mark() for number in range(PRODUCERS_MAX - 1)})
+        with pytest.raises(Overloaded, match="names have come"):
+            tape.enlist("one more", 0)
+        assert tape.enlist("p", 0).epoch == 2
 
     def test_who_was_never_greeted_may_not_append(self, tape: TapeWriter) -> None:
         assert [code(a) for a in say(tape, turn(-1, 0, epoch=0))] == ["fenced"]
