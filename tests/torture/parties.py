@@ -6,7 +6,6 @@ most, and the next process of the name goes on from there.
 
 from __future__ import annotations
 
-import signal
 import time
 from functools import cache, partial
 from typing import TypeVar
@@ -150,16 +149,11 @@ def greedy(place: Place, name: str, doom: Doom, pad: int) -> None:
 
 
 def listener(place: Place, name: str, doom: Doom) -> None:
-    """Follows the tape from where its journal ends, and notes the checksum of each record.
-
-    At SIGUSR1 it does nothing, not even poll, until SIGUSR2.
-    """
+    """Follows the tape from where its journal ends, and notes the checksum of each record."""
     del doom
     journal = Journal(place.journal(name))
     client = place.client(name)
     client.follower.cursor = last(place.journal(name))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
-    signal.signal(signal.SIGUSR1, lambda number, frame: signal.sigwait({signal.SIGUSR2}) and None)
 
     def step() -> None:
         client.poll(0.0 if client.follower.behind else POLL_SECONDS)

@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.context import ForkServerProcess
@@ -94,9 +94,21 @@ class Stage:
         self.actors[name].process.join()
         self.kills += 1
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Stop the process, let it go on, or tell it something."""
-        os.kill(self.pid(name), number)
+    def stop(self, *names: str) -> None:
+        """Stop whole processes, their sockets' threads included."""
+        self._signal(names, signal.SIGSTOP)
+
+    def go_on(self, *names: str) -> None:
+        """Let stopped processes go on."""
+        self._signal(names, signal.SIGCONT)
+
+    def hold(self, *names: str) -> None:
+        """Let processes do nothing, not even poll, while their sockets' threads go on."""
+        self._signal(names, signal.SIGUSR1)
+
+    def let_go(self, *names: str) -> None:
+        """Let processes that are held go on."""
+        self._signal(names, signal.SIGUSR2)
 
     def end(self, *names: str) -> None:
         """TERM to all of them; each must end by itself, and well."""
@@ -173,6 +185,10 @@ class Stage:
         process.start()
         return process
 
+    def _signal(self, names: Iterable[str], number: signal.Signals) -> None:
+        for name in names:
+            os.kill(self.pid(name), number)
+
     def _can_be_told(self, name: str) -> bool:
         """Whether the process has come far enough to end well."""
         began = self.place.began(name)
@@ -186,6 +202,8 @@ class Stage:
 
 def _play(place: Place, name: str, role: Callable[[], None]) -> None:
     """The process: what it says goes into its log, and it ends with the test's process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    signal.signal(signal.SIGUSR1, lambda number, frame: signal.sigwait({signal.SIGUSR2}) and None)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     place.began(name).write_text(str(os.getpid()))
     log = os.open(place.log(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND)

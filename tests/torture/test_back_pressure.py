@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from signal import SIGCONT, SIGSTOP
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_a_producer_against_a_stopped_bus_is_refused_keeps_its_memory_bounded_an
 
 def _stop_and_go_on(stage: Stage) -> int:
     """Stop the bus until the producer was refused often; gives what it holds beyond an idle one."""
-    stage.signal("bus", SIGSTOP)
+    stage.stop("bus")
     refusals = stage.told("P.refusals") + REFUSALS
     most = 0
 
@@ -76,6 +75,6 @@ def _stop_and_go_on(stage: Stage) -> int:
 
     stage.until(refused_often, "the producer refused")
     told = stage.told("P")
-    stage.signal("bus", SIGCONT)
+    stage.go_on("bus")
     stage.until(lambda: stage.told("P") > told + UNACKED_MAX // 4, "the producer going on")
     return most

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from signal import SIGCONT, SIGSTOP, SIGUSR1, SIGUSR2
 
 import pytest
 
@@ -39,7 +38,7 @@ def test_a_reader_stalled_at_full_rate_delays_nobody_and_the_brokers_memory_stay
         _begin(stage, "quick", "stalled")
         stage.until(lambda: stage.told("P") > 300, "the first turns")
         before = most = stage.resident_bytes("bus")
-        stage.signal("stalled", SIGSTOP)
+        stage.stop("stalled")
         wanted, heard = stage.told("P") + turns, stage.told("quick") + turns
 
         def enough() -> bool:
@@ -48,7 +47,7 @@ def test_a_reader_stalled_at_full_rate_delays_nobody_and_the_brokers_memory_stay
             return stage.told("P") >= wanted and stage.told("quick") >= heard
 
         stage.until(enough, "the others going on, for more than fills every queue")
-        stage.signal("stalled", SIGCONT)
+        stage.go_on("stalled")
         oracle = _settle(stage, "quick", "stalled")
         _tell("a stalled reader", stage, oracle, began)
 
@@ -66,11 +65,11 @@ def test_a_reader_that_does_not_even_poll_while_the_bus_starts_again_ends_equal(
     with Stage() as stage:
         _begin(stage, "quick", "absent-minded", rate=300.0)
         for _ in range(restarts):
-            stage.signal("absent-minded", SIGUSR1)
+            stage.hold("absent-minded")
             stage.kill("bus")
             stage.restart("bus")
             goes_on(stage, "P", rows=100)
-            stage.signal("absent-minded", SIGUSR2)
+            stage.let_go("absent-minded")
             goes_on(stage, "absent-minded")
         oracle = _settle(stage, "quick", "absent-minded")
         _tell("a reader that does not poll", stage, oracle, began)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from signal import SIGCONT, SIGSTOP
 
 import pytest
 
@@ -39,14 +38,12 @@ def test_processes_stopped_for_three_heartbeats_are_absent_and_go_on_as_if_nothi
             stopped = list(EVERYBODY[1:])
             if number % 2:
                 stopped = chance.sample(EVERYBODY, chance.randrange(1, len(EVERYBODY)))
-            for name in stopped:
-                stage.signal(name, SIGSTOP)
+            stage.stop(*stopped)
             if number % 2:
                 let_pass(STOPPED_SECONDS)
             else:
                 stage.until(lambda: not present(stage), "the actors absent")
-            for name in chance.sample(stopped, len(stopped)):
-                stage.signal(name, SIGCONT)
+            stage.go_on(*chance.sample(stopped, len(stopped)))
             goes_on(stage, *SPEAKERS)
             stage.until(lambda: present(stage) == {"echo", "cache"}, "the actors back")
             stops += len(stopped)
@@ -66,13 +63,13 @@ def test_services_that_die_while_the_bus_is_stopped_are_not_fenced_by_their_pred
     with Stage() as stage:
         begin(stage)
         for _ in range(0, deaths, 3):
-            stage.signal("bus", SIGSTOP)
+            stage.stop("bus")
             for _ in range(3):
                 for name in ("P", "echo"):
                     stage.kill(name)
                     stage.restart(name)
                 let_pass(chance.uniform(0.2, 1.2))
-            stage.signal("bus", SIGCONT)
+            stage.go_on("bus")
             goes_on(stage, *SPEAKERS)
         oracle = settle(stage)
         tell("deaths while the bus is stopped", stage, oracle, began)
