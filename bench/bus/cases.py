@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.bus.ours import appending, growth, idle, latency, replay, requests, restart, stages
+from bench.bus.ours import (
+    appending,
+    catching_up,
+    growth,
+    idle,
+    latency,
+    replay,
+    requests,
+    restart,
+    stages,
+)
 from bench.bus.peers import (
     event_sourcing,
     nats_appending,
@@ -74,6 +84,7 @@ _LATENCIES = (
 )
 _DELIVERIES = (
     Case("delivery.tapedeck", "Tapedeck, live, while all is appended", _RATE, appending.delivered),
+    Case("delivery.joined", "Tapedeck, joining a full tape", _RATE, catching_up.delivered),
     Case("delivery.nats", "nats-py push consumer of a full stream", _RATE, nats_hearing.delivered),
     Case("delivery.pubsub", "raw PUB to SUB", _RATE, pubsub.delivered),
 )
