@@ -18,6 +18,14 @@ Caller = Source
 Capability = Literal["quote", "bars"]
 Asked = Literal["quote", "bars", "sessions"]
 Timeframe = Literal["1d", "1h"]
+GateState = Literal[
+    "closed",  # it is asked
+    "half_open",  # one call at a time tries it again
+    "open",  # it failed for one ticker after another: not asked before the time told
+    "paused",  # 429: nothing of this source is asked before the time told
+    "forbidden",  # 403: this key may not use it; asked again after a day, or with another key
+    "stopped",  # 401: nothing of this source is asked with this key before the next start
+]
 Reason = Literal[
     "unknown_symbol",  # the provider answers that there is no such symbol
     "no_data",  # the provider knows the symbol and has nothing in the window
@@ -128,6 +136,26 @@ class SourceCalled(Event, frozen=True):
     ticker: Ticker
     timeframe: Timeframe | None = None
     deadline_us: int = 0
+
+
+class SourceGated(Event, frozen=True):
+    """Whether one capability of a source is asked from here on, and why not: its breaker moved.
+
+    ``retry_at_us`` is when it is tried again, 0 where no time is set. ``times`` counts how often
+    in a row it was opened without an answer in between. ``key_hash`` tells the key that was in use
+    from another one, without giving it away; empty for a source that needs none.
+    """
+
+    stream: ClassVar[str] = "source.gated"
+    keyed_by: ClassVar[tuple[str, ...]] = ("source", "capability")
+
+    source: Caller
+    capability: Asked
+    state: GateState
+    reason: str = ""
+    retry_at_us: int = 0
+    times: int = 0
+    key_hash: str = ""
 
 
 class Quote(Event, frozen=True):
@@ -270,14 +298,31 @@ class Budget(msgspec.Struct, frozen=True):
     window_seconds: float
 
 
+class CapabilityState(msgspec.Struct, frozen=True):
+    """How one capability of a source fares: its breaker, why, since when, when it is tried next.
+
+    Times are 0 where there is none.
+    """
+
+    capability: Asked
+    state: GateState
+    reason: str = ""
+    retry_at_us: int = 0
+    since_us: int = 0
+
+
 class SourceState(msgspec.Struct, frozen=True):
-    """How a source fares: whether it is used, why not, and when it is tried next."""
+    """How a source fares: whether it is used, why not, and when it is tried next.
+
+    It is usable while one of its capabilities is.
+    """
 
     source: Caller
     usable: bool
     reason: str = ""
     retry_at_us: int = 0
     last_answer_us: int = 0
+    capabilities: tuple[CapabilityState, ...] = ()
 
 
 class CollectorState(Message, frozen=True):

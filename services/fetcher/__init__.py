@@ -1,8 +1,8 @@
 """The collector: keeps the watched tickers fresh, from whichever source answers.
 
 Hears, all its own words, so that its state is a fold of the tape: collector.started, .stopped,
-.cycling and .cycled, watchlist.added and .removed, fetch.requested, source.called, market.quote,
-market.bars, market.refused, calendar.sessions.
+.cycling and .cycled, watchlist.added and .removed, fetch.requested, source.called,
+source.gated, market.quote, market.bars, market.refused, calendar.sessions.
 
 Says the same.
 

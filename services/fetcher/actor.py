@@ -21,7 +21,7 @@ from market.messages.fetcher import (
     WatchlistRemoved,
 )
 from market.symbols import PROTECTED, BadTicker, canonical, plain
-from services.fetcher.core import cycle, schedule
+from services.fetcher.core import cycle, gates, schedule
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.fold import FOLDS, Draft
@@ -89,6 +89,7 @@ class Desk:
         draft.say(*(WatchlistAdded(one) for one in wanted if not state.of(one).tracked))
         if self.options.auto_start and not state.told:
             draft.say(CollectorStarted(by="auto_start"))
+        draft.say(*gates.at_start(draft.state, self.options, process=True))
         if draft.state.running:
             draft.say(CycleStarted(by="process"))
         return [*draft.events, *self._saves(draft)]
@@ -97,7 +98,7 @@ class Desk:
         """Run, with a cycle at once; nothing is said if it runs already."""
         draft = Draft(state, now_us)
         if not state.running:
-            draft.say(CollectorStarted(), CycleStarted(by="start"))
+            self._begin(draft)
         return self._said(draft)
 
     def stop(self, state: Collector, command: Stop, now_us: int) -> Output:
@@ -113,7 +114,7 @@ class Desk:
         begun = state.cycle
         if begun is None or begun.by != "start" or begun.started_us < now_us:
             draft.say(*([CollectorStopped()] if state.running else []))
-            draft.say(CollectorStarted(), CycleStarted(by="start"))
+            self._begin(draft)
         return self._said(draft)
 
     def add(self, state: Collector, command: AddTicker, now_us: int) -> Output:
@@ -184,12 +185,17 @@ class Desk:
         for call in calls_under_way(state):
             if call.deadline_us <= now_us:
                 tell_failure(draft, self.options, call, LOST)
+        draft.say(*gates.after_time(draft.state, self.options, now_us))
         turned = self._turn(draft)
         planned = plan(draft.state, self.options, now_us)
         draft.say(*planned.calls)
         work = [self._work(state, call, now_us) for call in planned.calls]
         saves = self._saves(draft) if turned else []
         return Tick((*draft.events, *work, *saves), self._alarm(draft, planned.again_us))
+
+    def _begin(self, draft: Draft) -> None:
+        draft.say(CollectorStarted(), *gates.at_start(draft.state, self.options, process=False))
+        draft.say(CycleStarted(by="start"))
 
     def _turn(self, draft: Draft) -> bool:
         """End the cycle that is over; begin the next one when it is due and none is under way."""
@@ -215,7 +221,8 @@ class Desk:
         """When time alone makes something due."""
         coming = schedule.next_cycle(draft.state, self.options)
         deadlines = [call.deadline_us for call in calls_under_way(draft.state)]
-        alarms = [again_us, coming.at_us if coming else 0, *deadlines]
+        moves = gates.next_move_us(draft.state, self.options)
+        alarms = [again_us, coming.at_us if coming else 0, *deadlines, *moves]
         return min((at_us for at_us in alarms if at_us > draft.now_us), default=None)
 
     def _said(self, draft: Draft) -> Output:

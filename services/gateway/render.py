@@ -40,7 +40,7 @@ def collector(answer: Answer) -> str:
         part
         for part in (
             "\n".join([*_marks(answer), *_pairs(pairs)]),
-            _table(("source", "usable", "why not", "again at"), map(_source, answer["sources"])),
+            _table(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
             _table(("budget", "used", "of", "in"), map(_budget, answer["budgets"])),
             _missing(answer["cycle"]),
         )
@@ -245,13 +245,16 @@ def _now(current: Answer | None) -> str:
     return f"{_price(current['price'])}, {_age(current['age_seconds'])} old{words}"
 
 
-def _source(source: Answer) -> tuple[Any, ...]:
-    return (
-        source["source"],
-        "yes" if source["usable"] else "no",
-        source["reason"],
-        source["retry_at"],
-    )
+def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
+    """One line for each capability of a source; for a source that cannot be used, why not."""
+    for source in sources:
+        name = source["source"]
+        for one in source["capabilities"]:
+            state = one["state"].replace("_", " ")
+            yield (name, one["capability"], state, one["reason"], one["retry_at"])
+        if not source["capabilities"]:
+            state = "ready" if source["usable"] else "not used"
+            yield (name, "", state, source["reason"], source["retry_at"])
 
 
 def _budget(budget: Answer) -> tuple[Any, ...]:

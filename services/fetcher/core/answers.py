@@ -49,12 +49,18 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call brought: validated bars, a quote still to be judged, or both."""
+    """What one call brought: validated bars, a quote still to be judged, or both.
+
+    ``symbol`` is the symbol that the answer says it is about, in our spelling; empty where it says
+    nothing. ``used_told`` is how many calls of the last minute the provider says it has counted.
+    """
 
     quote: QuoteAnswer | None = None
     bars: Columns | None = None
     answer_hash: str = ""
     refused_rows: int = 0
+    symbol: str = ""
+    used_told: int | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -51,10 +51,8 @@ def _reason(state: Collector, options: Options, ticker: str, now_us: int) -> str
     said = {f"{one.source}: {one.reason}": one.at_us for lane in lanes for one in lane.refusals}
     texts = sorted(said, key=said.__getitem__)
     if not texts:
-        resting = {
-            one.name: failover.why_closed(state, one, "bars", now_us) for one in options.real
-        }
-        texts = [f"{name}: {why}" for name, why in resting.items() if why]
+        gates = {one.name: state.gate_of(one.name, "bars") for one in options.real}
+        texts = [f"{name}: {one.reason}" for name, one in gates.items() if one.until_us > now_us]
     texts = texts or ["no source brought it in time"]
     if options.real and failover.simulates(state, options, ticker, now_us):
         texts.append("simulated instead")

@@ -13,8 +13,10 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     ``per_minute`` and ``per_second`` bound any sliding window (0: no bound); ``together`` is how
     many calls may be under way at once, counted over all sources with the same ``worker``. A call
     that says nothing for ``lost_after_seconds`` is lost. With ``quote_with_bars`` the daily bars
-    bring the last price along. After a 429 without a told time the source rests
-    ``pause_seconds``, doubled at each one in a row up to ``pause_seconds_max``.
+    bring the last price along. An answer larger than ``answer_bytes_max`` is not read. After a 429
+    without a told time the source rests ``pause_seconds``, doubled at each one in a row up to
+    ``pause_seconds_max``. ``key_hash`` tells the key in use from another one; empty where the
+    source needs none.
     """
 
     name: Caller
@@ -27,6 +29,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     quote_with_bars: bool = False
     pause_seconds: float = 60.0
     pause_seconds_max: float = 60.0
+    answer_bytes_max: int = 1_000_000
+    key_hash: str = ""
 
 
 class Unusable(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from market.messages.fetcher import Asked, Reason, SourceCalled
+from market.messages.fetcher import Reason, SourceCalled
 from market.symbols import MARK, PROTECTED, is_simulated
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Declaration, Options
@@ -19,32 +19,19 @@ from services.fetcher.core.state import (
     kind_of,
 )
 
-FAILURES: frozenset[Reason] = frozenset({"unreachable", "provider_error"})
-"""What speaks against a source rather than against one symbol."""
-
-PARDONED: frozenset[Reason] = FAILURES | {"invalid"}
-"""What is tried again at once when there is a reason to hope."""
-
 NOTHING_THERE: frozenset[Reason] = frozenset({"unknown_symbol", "no_data"})
 """What is an answer, though it brings nothing."""
 
-FAILURES_BEFORE_CLOSING = 2
-"""One ticker's failure never costs another's; when a second one fails too, it is the source's."""
-
 SECOND_US = 1_000_000
-NEVER_US = 2**62
 FORBIDDEN_US = 86_400 * SECOND_US
 
 BACKOFF_SECONDS = (2.0, 300.0)
 """The first and the longest bound of a symbol's pause after a failure."""
 
-CLOSED_SECONDS = (15.0, 120.0)
-"""The first and the longest bound of a source's pause, when it failed for symbol after symbol."""
-
 NOTHING_SECONDS = (600.0, 21_600.0)
 """How long "there is nothing" is believed at first, and at most."""
 
-TOLD_SECONDS = (1.0, 120.0)
+TOLD_SECONDS = (1.0, 3_600.0)
 """A source's own word on when to come back is followed within these bounds."""
 
 
@@ -110,39 +97,9 @@ def waits_for_day(series: Series, source: Declaration, kind: Kind, since_us: int
 def closed_until_us(state: Collector, source: Declaration, key: str, kind: Kind) -> int:
     """Until when the source is not asked for this lane; the past if it may be asked."""
     return max(
-        capability_closed_until_us(state, source, capability_of(kind)),
+        state.gate_of(source.name, capability_of(kind)).until_us,
         _refused_until_us(state.of(key), kind, source.name),
     )
-
-
-def capability_closed_until_us(state: Collector, source: Declaration, capability: Asked) -> int:
-    """Until when the source is asked for nothing of this kind; the past if it may be asked."""
-    health = state.health_of(source.name)
-    if health.stopped:
-        return NEVER_US
-    gates = [state.gate_of(source.name, one) for one in tied(source, capability)]
-    closed_us = [max(gate.closed_until_us, gate.forbidden_until_us) for gate in gates]
-    return max(health.paused_until_us, *closed_us)
-
-
-def why_closed(state: Collector, source: Declaration, capability: Asked, now_us: int) -> str:
-    """Why the source is asked for nothing of this kind now; empty if it may be asked."""
-    health = state.health_of(source.name)
-    gates = [state.gate_of(source.name, one) for one in tied(source, capability)]
-    if health.stopped:
-        return health.stopped
-    if health.paused_until_us > now_us:
-        return "rate limited"
-    if any(gate.forbidden_until_us > now_us for gate in gates):
-        return "forbidden to this key"
-    if any(gate.closed_until_us > now_us for gate in gates):
-        return f"{max(gate.failures for gate in gates)} failures in a row"
-    return ""
-
-
-def tied(source: Declaration, capability: Asked) -> tuple[Asked, ...]:
-    """The capabilities that are one question to this source, and fail together."""
-    return source.capabilities if source.quote_with_bars else (capability,)
 
 
 def _refused_until_us(series: Series, kind: Kind, source: str) -> int:
@@ -191,12 +148,6 @@ def retry_at_us(
     bound = doubled(BACKOFF_SECONDS, times)
     kind = kind_of(call.capability, call.timeframe) or call.capability
     return now_us + _us(max(0.5, bound * fraction(call.ticker, source.name, kind, now_us)))
-
-
-def closed_for_us(source: str, capability: str, failures: int, at_us: int) -> int:
-    """How long a capability rests after this many failures in a row, of several tickers."""
-    bound = doubled(CLOSED_SECONDS, failures - FAILURES_BEFORE_CLOSING)
-    return _us(bound / 2 + bound / 2 * fraction(source, capability, at_us))
 
 
 def doubled(bounds: tuple[float, float], times: int) -> float:

@@ -17,14 +17,17 @@ from market.messages.fetcher import (
     FetchRefused,
     FetchRequested,
     Quote,
+    Reason,
     Sessions,
     SourceCalled,
+    SourceGated,
     WatchlistAdded,
     WatchlistRemoved,
 )
 from market.symbols import MARK, PROTECTED, is_simulated
-from services.fetcher.core import budget, failover
+from services.fetcher.core import budget
 from services.fetcher.core.bars import TAIL_ROWS, rows_of
+from services.fetcher.core.gates import FAILURES
 from services.fetcher.core.state import (
     Collector,
     Cycle,
@@ -37,6 +40,12 @@ from services.fetcher.core.state import (
     gate_key,
     kind_of,
 )
+
+FORGIVEN: frozenset[Reason] = FAILURES
+"""What is tried again at once when there is a reason to hope."""
+
+KEYED: frozenset[Reason] = frozenset({"unauthorized", "forbidden"})
+"""What was said to a key, and means nothing for another one."""
 
 STRANGERS_MAX = 100
 """Tickers that are not tracked, but were asked for: what is known of the latest ones is kept."""
@@ -142,7 +151,27 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     if event.ticker in state.series:
         lane = _refused(state.of(event.ticker).lane(kind), event, fact.at_us)
         state = _with_lane(state, event.ticker, kind, lane)
-    return _judged(state, event, fact.at_us)
+    return _judged(state, event)
+
+
+def gated(state: Collector, fact: Fact[SourceGated]) -> Collector:
+    """The breaker is as told; who met the source while it was down, or another key, may ask."""
+    event = fact.event
+    before = state.gate_of(event.source, event.capability)
+    gate = Gate(
+        state=event.state,
+        reason=event.reason,
+        retry_at_us=event.retry_at_us,
+        times=event.times,
+        since_us=fact.at_us,
+        key_hash=event.key_hash,
+        failed="" if event.state == "closed" else before.failed,
+    )
+    state = _with_gate(state, event.source, event.capability, gate)
+    if event.key_hash != before.key_hash:
+        state = _pardoned(state, event.source, KEYED)
+    reopened = event.state == "closed" and before.state in ("open", "half_open")
+    return _pardoned(state, event.source, FORGIVEN) if reopened else state
 
 
 def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
@@ -163,6 +192,7 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     Quote: quoted,
     Bars: barred,
     FetchRefused: refused,
+    SourceGated: gated,
     Sessions: opened,
 }
 """Every event that the collector hears, with what it does."""
@@ -186,20 +216,17 @@ class Draft:
 def _forgiven(state: Collector) -> Collector:
     """A person looks at it now: no failure of before keeps anybody from being asked at once."""
     for source in state.health:
-        state = _pardoned(state, source)
-    gates = {key: replace(gate, failures=0, closed_until_us=0) for key, gate in state.gates.items()}
-    return replace(state, gates=gates)
+        state = _pardoned(state, source, FORGIVEN)
+    return state
 
 
 def _as_a_new_process(state: Collector) -> Collector:
-    """No call is under way, and there may be another key."""
+    """No call is under way."""
     series = {
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
     }
-    health = {name: replace(one, stopped="") for name, one in state.health.items()}
-    calendar = replace(state.calendar, flight=None)
-    return replace(state, series=series, health=health, gates={}, calendar=calendar)
+    return replace(state, series=series, calendar=replace(state.calendar, flight=None))
 
 
 def _answered(lane: Lane, source: str, at_us: int) -> Lane:
@@ -220,67 +247,53 @@ def _still(lane: Lane, source: str) -> Flight | None:
 
 
 def _well(state: Collector, source: str, capability: str, at_us: int) -> Collector:
-    """The source answered; if it was down, that is forgotten."""
-    gate = state.gate_of(source, capability)
-    if gate.failures >= failover.FAILURES_BEFORE_CLOSING:
-        state = _pardoned(state, source)
+    """The source answered: whoever failed before did so alone."""
     health = replace(state.health_of(source), last_answer_us=at_us, pauses=0)
-    return replace(
-        state,
-        health={**state.health, source: health},
-        gates={**state.gates, gate_key(source, capability): Gate()},
-    )
+    state = replace(state, health={**state.health, source: health})
+    return _without_failure(state, source, capability)
 
 
-def _pardoned(state: Collector, source: str) -> Collector:
-    """Nobody waits any longer for having met this source while it was down."""
+def _without_failure(state: Collector, source: str, capability: str) -> Collector:
+    gate = state.gate_of(source, capability)
+    return _with_gate(state, source, capability, replace(gate, failed="")) if gate.failed else state
+
+
+def _pardoned(state: Collector, source: str, reasons: frozenset[Reason]) -> Collector:
+    """Nobody waits any longer for having met this source while it said so."""
     series = {
-        key: replace(one, lanes={kind: _pardon(lane, source) for kind, lane in one.lanes.items()})
+        key: replace(
+            one, lanes={kind: _pardon(lane, source, reasons) for kind, lane in one.lanes.items()}
+        )
         for key, one in state.series.items()
     }
-    return replace(state, series=series, calendar=_pardon(state.calendar, source))
+    return replace(state, series=series, calendar=_pardon(state.calendar, source, reasons))
 
 
-def _pardon(lane: Lane, source: str) -> Lane:
+def _pardon(lane: Lane, source: str, reasons: frozenset[Reason]) -> Lane:
     refusals = tuple(
         replace(one, retry_at_us=one.at_us)
-        if one.source == source and one.reason in failover.PARDONED
+        if one.source == source and one.reason in reasons
         else one
         for one in lane.refusals
     )
     return replace(lane, refusals=refusals)
 
 
-def _judged(state: Collector, event: FetchRefused, at_us: int) -> Collector:
-    """What a refusal says about the source as a whole, or about one of its capabilities."""
-    health = state.health_of(event.source)
+def _judged(state: Collector, event: FetchRefused) -> Collector:
+    """What a refusal says about the source; what follows from it is said by its breakers."""
+    if event.reason == "rate_limited":
+        health = state.health_of(event.source)
+        health = replace(health, pauses=health.pauses + 1)
+        return replace(state, health={**state.health, event.source: health})
     gate = state.gate_of(event.source, event.capability)
-    if event.reason == "unauthorized":
-        health = replace(health, stopped=event.message)
-    elif event.reason == "rate_limited":
-        pauses = health.pauses + 1
-        health = replace(health, paused_until_us=event.retry_at_us, pauses=pauses)
-    elif event.reason == "forbidden" and event.ticker.isalnum():
-        gate = replace(gate, forbidden_until_us=event.retry_at_us)
-    elif event.reason in failover.FAILURES:
-        gate = _failed(gate, event, at_us)
-    elif event.reason in failover.NOTHING_THERE:
-        gate = replace(gate, failures=0)
-    return replace(
-        state,
-        health={**state.health, event.source: health},
-        gates={**state.gates, gate_key(event.source, event.capability): gate},
-    )
+    if event.reason not in FAILURES:
+        return _without_failure(state, event.source, event.capability)
+    gate = replace(gate, failed=gate.failed or event.ticker)
+    return _with_gate(state, event.source, event.capability, gate)
 
 
-def _failed(gate: Gate, event: FetchRefused, at_us: int) -> Gate:
-    if gate.failures == 0:
-        return replace(gate, failures=1, failed_first=event.ticker)
-    if gate.failures == 1 and gate.failed_first == event.ticker:
-        return gate
-    failures = gate.failures + 1
-    rest_us = failover.closed_for_us(event.source, event.capability, failures, at_us)
-    return replace(gate, failures=failures, closed_until_us=at_us + rest_us)
+def _with_gate(state: Collector, source: str, capability: str, gate: Gate) -> Collector:
+    return replace(state, gates={**state.gates, gate_key(source, capability): gate})
 
 
 def _with_series(state: Collector, key: str, series: Series) -> Collector:

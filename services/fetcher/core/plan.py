@@ -84,7 +84,7 @@ class _Planner:
             self.again.append(choice.again_us)
             return
         gate = self.state.gate_of(choice.source.name, capability_of(lane.kind))
-        self._call(choice.source, lane.key, lane.kind, lane.ready_us, alone=gate.failures > 0)
+        self._call(choice.source, lane.key, lane.kind, lane.ready_us, alone=gate.doubtful)
 
     def _call(
         self,

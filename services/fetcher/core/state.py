@@ -7,7 +7,15 @@ from typing import Literal
 import msgspec
 from msgspec import field
 
-from market.messages.fetcher import Asked, Caller, CycleFinished, Reason, Sessions, Timeframe
+from market.messages.fetcher import (
+    Asked,
+    Caller,
+    CycleFinished,
+    GateState,
+    Reason,
+    Sessions,
+    Timeframe,
+)
 from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED
 
@@ -87,26 +95,45 @@ NO_SERIES = Series()
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How a source fares as a whole: its calls of the last minute, and what keeps it from more."""
+    """How a source fares as a whole: its calls of the last minute, its 429s without an answer."""
 
     calls: tuple[int, ...] = ()
-    stopped: str = ""
-    paused_until_us: int = 0
     pauses: int = 0
     last_answer_us: int = 0
 
 
-class Gate(msgspec.Struct, frozen=True):
-    """One capability of one source: failures in a row, and until when it is not asked.
+NEVER_US = 2**62
 
-    The first failure counts once, however often its ticker ``failed_first`` fails again: it takes
-    another ticker's to say that the source is down.
+
+class Gate(msgspec.Struct, frozen=True):
+    """The breaker of one capability of one source, as its last event told it.
+
+    ``failed`` is the first ticker that failed since the last answer: it counts once, however often
+    it fails again, since it takes another ticker's failure to say that the source is down.
     """
 
-    failures: int = 0
-    failed_first: str = ""
-    closed_until_us: int = 0
-    forbidden_until_us: int = 0
+    state: GateState = "closed"
+    reason: str = ""
+    retry_at_us: int = 0
+    times: int = 0
+    since_us: int = 0
+    key_hash: str = ""
+    failed: str = ""
+
+    @property
+    def until_us(self) -> int:
+        """Until when nothing is asked; the past where something may be."""
+        if self.state in ("closed", "half_open"):
+            return 0
+        return NEVER_US if self.state == "stopped" else self.retry_at_us
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether one call at a time is enough until it answers."""
+        return self.state != "closed" or bool(self.failed)
+
+
+NO_GATE = Gate()
 
 
 class Cycle(msgspec.Struct, frozen=True):
@@ -141,7 +168,7 @@ class Collector(msgspec.Struct, frozen=True):
 
     def gate_of(self, source: str, capability: str) -> Gate:
         """How one capability of a source fares."""
-        return self.gates.get(gate_key(source, capability), Gate())
+        return self.gates.get(gate_key(source, capability), NO_GATE)
 
     @property
     def watchlist(self) -> tuple[str, ...]:

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from market.messages.fetcher import Budget, CollectorState, SourceState
+from market.messages.fetcher import Budget, CapabilityState, CollectorState, SourceState
 from market.sessions import market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.failover import NEVER_US, capability_closed_until_us, why_closed
 from services.fetcher.core.state import Collector
 
 
@@ -66,6 +65,15 @@ def status_file(state: CollectorState) -> bytes:
                 "reason": one.reason,
                 "retry_at": iso(one.retry_at_us),
                 "last_answer": iso(one.last_answer_us),
+                "capabilities": {
+                    each.capability: {
+                        "state": each.state,
+                        "reason": each.reason,
+                        "retry_at": iso(each.retry_at_us),
+                        "since": iso(each.since_us),
+                    }
+                    for each in one.capabilities
+                },
             }
             for one in state.sources
         },
@@ -101,16 +109,16 @@ def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:
 
 def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
     """A source is usable while one of its capabilities is; what keeps the others is said too."""
-    closed_us = {
-        capability: capability_closed_until_us(state, source, capability)
-        for capability in source.capabilities
-    }
-    shut = {one: until_us for one, until_us in closed_us.items() if until_us > now_us}
-    first_us = min(shut.values(), default=0)
+    gates = {one: state.gate_of(source.name, one) for one in source.capabilities}
+    shut = {one: gate for one, gate in gates.items() if gate.until_us > now_us}
     return SourceState(
         source=source.name,
-        usable=len(shut) < len(closed_us),
-        reason="; ".join(f"{one}: {why_closed(state, source, one, now_us)}" for one in shut),
-        retry_at_us=first_us if first_us < NEVER_US else 0,
+        usable=len(shut) < len(gates),
+        reason="; ".join(f"{one}: {gate.reason}" for one, gate in shut.items()),
+        retry_at_us=min(filter(None, (gate.retry_at_us for gate in shut.values())), default=0),
         last_answer_us=state.health_of(source.name).last_answer_us,
+        capabilities=tuple(
+            CapabilityState(one, gate.state, gate.reason, gate.retry_at_us, gate.since_us)
+            for one, gate in gates.items()
+        ),
     )

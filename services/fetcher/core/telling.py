@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from market.messages.fetcher import Bars, FetchRefused, Quote, Sessions, SourceCalled
-from services.fetcher.core import failover
+from services.fetcher.core import failover, gates
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.core.bars import bars_said
 from services.fetcher.core.declaration import Options
@@ -23,42 +23,25 @@ def tell_answer(
         return  # removed meanwhile, and forgotten
     if call.timeframe is not None:
         bars = _bars(draft.state, call, asked_us, answer)
-        nothing = Failure(
-            "no_data", "no bar of the answer lies in a session", None, answer.answer_hash
-        )
-        draft.say(*(bars or [refusal(draft.state, options, call, nothing, draft.now_us)]))
+        draft.say(*bars)
+        if not bars:
+            text = "no bar of the answer lies in a session"
+            _refuse(draft, options, call, Failure("no_data", text, None, answer.answer_hash))
     if answer.quote is not None and _wants_quote(draft, options, call):
-        draft.say(_quote_or_refusal(draft, options, call, answer, answer.quote))
+        _tell_quote(draft, options, call, answer, answer.quote)
     elif call.capability == "quote" and answer.quote is None:
-        nothing = Failure("invalid", "the answer has no price", None, answer.answer_hash)
-        draft.say(refusal(draft.state, options, call, nothing, draft.now_us))
+        text = "the answer has no price"
+        _refuse(draft, options, call, Failure("invalid", text, None, answer.answer_hash))
+    if draft.events and not isinstance(draft.events[-1], FetchRefused):
+        source = options.declared(call.source)
+        draft.say(*gates.after_answer(draft.state, source, call.capability))
 
 
 def tell_failure(draft: Draft, options: Options, call: SourceCalled, failure: Failure) -> None:
     """Say that a call brought nothing, unless it was given up already."""
     lane = lane_of(draft.state, call)
     if lane.flight and lane.flight.source == call.source:
-        draft.say(refusal(draft.state, options, call, failure, draft.now_us))
-
-
-def refusal(
-    state: Collector, options: Options, call: SourceCalled, failure: Failure, now_us: int
-) -> FetchRefused:
-    """The refusal of a call, with the time at which it is tried again."""
-    source = options.declared(call.source)
-    health = state.health_of(call.source)
-    return FetchRefused(
-        ticker=call.ticker,
-        capability=call.capability,
-        source=call.source,
-        reason=failure.reason,
-        message=failure.message,
-        timeframe=call.timeframe,
-        retry_at_us=failover.retry_at_us(
-            lane_of(state, call), health, source, call, failure, now_us
-        ),
-        answer_hash=failure.answer_hash,
-    )
+        _refuse(draft, options, call, failure)
 
 
 def table_fault(table: Sessions) -> str:
@@ -106,24 +89,45 @@ def _wants_quote(draft: Draft, options: Options, call: SourceCalled) -> bool:
     return choice.source is not None and choice.source.name == call.source
 
 
-def _quote_or_refusal(
+def _tell_quote(
     draft: Draft, options: Options, call: SourceCalled, answer: Answer, quote: QuoteAnswer
-) -> Quote | FetchRefused:
+) -> None:
     state, now_us = draft.state, draft.now_us
     fault = quote_fault(quote, state.of(call.ticker).lane("quote").latest_us, now_us)
     if fault or call.source == "calendar":
         asked = SourceCalled(call.source, "quote", call.ticker)
-        failure = Failure("invalid", fault, None, answer.answer_hash)
-        return refusal(state, options, asked, failure, now_us)
-    return Quote(
-        ticker=call.ticker,
-        price=quote.price,
-        source=call.source,
-        market_time_us=quote.market_time_us,
-        open=price_or_none(quote.open),
-        high=price_or_none(quote.high),
-        low=price_or_none(quote.low),
-        previous_close=price_or_none(quote.previous_close),
-        volume=quote.volume if quote.volume is not None and quote.volume >= 0 else None,
-        answer_hash=answer.answer_hash,
+        _refuse(draft, options, asked, Failure("invalid", fault, None, answer.answer_hash))
+        return
+    draft.say(
+        Quote(
+            ticker=call.ticker,
+            price=quote.price,
+            source=call.source,
+            market_time_us=quote.market_time_us,
+            open=price_or_none(quote.open),
+            high=price_or_none(quote.high),
+            low=price_or_none(quote.low),
+            previous_close=price_or_none(quote.previous_close),
+            volume=quote.volume if quote.volume is not None and quote.volume >= 0 else None,
+            answer_hash=answer.answer_hash,
+        )
     )
+
+
+def _refuse(draft: Draft, options: Options, call: SourceCalled, failure: Failure) -> None:
+    """Say the refusal of a call with the time of the next try, and what follows for the source."""
+    state, source, now_us = draft.state, options.declared(call.source), draft.now_us
+    lane, health = lane_of(state, call), state.health_of(call.source)
+    retry_at_us = failover.retry_at_us(lane, health, source, call, failure, now_us)
+    moves = gates.after_failure(state, source, call, failure, retry_at_us, now_us)
+    refused = FetchRefused(
+        ticker=call.ticker,
+        capability=call.capability,
+        source=call.source,
+        reason=failure.reason,
+        message=failure.message,
+        timeframe=call.timeframe,
+        retry_at_us=retry_at_us,
+        answer_hash=failure.answer_hash,
+    )
+    draft.say(refused, *moves)

@@ -10,6 +10,7 @@ from bus.laws import START_US, STEP_US, ActorLaws
 from market.messages.fetcher import (
     AddTicker,
     Bars,
+    Capability,
     CollectorStarted,
     CollectorStopped,
     CycleFinished,
@@ -17,6 +18,7 @@ from market.messages.fetcher import (
     FetchNow,
     FetchRefused,
     FetchRequested,
+    GateState,
     Quote,
     Reason,
     RemoveTicker,
@@ -24,6 +26,7 @@ from market.messages.fetcher import (
     Sessions,
     Source,
     SourceCalled,
+    SourceGated,
     Start,
     Stop,
     Timeframe,
@@ -76,6 +79,18 @@ def refusals(draw: st.DrawFn) -> FetchRefused:
     )
 
 
+GATES = st.builds(
+    SourceGated,
+    SOURCES,
+    st.sampled_from(get_args(Capability)),
+    st.sampled_from(get_args(GateState)),
+    st.just("why"),
+    INSTANTS,
+    st.integers(0, 3),
+    st.sampled_from(["", "a key", "another key"]),
+)
+
+
 @st.composite
 def calls(draw: st.DrawFn) -> SourceCalled:
     timeframe = draw(st.none() | TIMEFRAMES)
@@ -102,6 +117,7 @@ class TestCollector(ActorLaws):
         st.builds(Quote, KEYS, PRICES, SOURCES, INSTANTS),
         bars(),
         refusals(),
+        GATES,
         st.just(Sessions("XNYS", ("2026-01-05",), (START_US,), (START_US + 3_600 * STEP_US,))),
     )
     commands = st.one_of(

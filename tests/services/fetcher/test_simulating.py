@@ -101,7 +101,10 @@ def test_a_ticker_that_was_not_asked_for_says_what_rests(world: World) -> None:
     world.cut_off()
     deck = opened(world, replace(KEYLESS, watchlist=("NVDA",)))
     finished = next(event for event in deck.said if isinstance(event, CycleFinished))
-    assert finished.missing[2] == Missing("NVDA", "yahoo: 2 failures in a row; simulated instead")
+    assert finished.missing[2] == Missing(
+        "NVDA",
+        "yahoo: failed for SPY and QQQ: ConnectionError: nobody listens; simulated instead",
+    )
 
 
 def test_an_added_ticker_is_simulated_too_while_nobody_is_there(world: World) -> None:

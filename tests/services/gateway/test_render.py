@@ -49,25 +49,47 @@ def test_nested_answers_are_indented() -> None:
     )
 
 
+COLLECTOR = {
+    "running": True,
+    "market": "open",
+    "next_session": None,
+    "last_run": None,
+    "next_run": None,
+    "fetching": [],
+    "watchlist": ["SPY"],
+    "cache_entries": 1,
+    "sources": [],
+    "budgets": [],
+    "cycle": {
+        "asked": 3,
+        "brought": 2,
+        "missing": [{"ticker": "ZZZZ", "reason": "unknown_symbol"}],
+    },
+}
+
+
 def test_a_cycle_tells_whom_it_could_not_bring() -> None:
-    answer = {
-        "running": True,
-        "market": "open",
-        "next_session": None,
-        "last_run": None,
-        "next_run": None,
-        "fetching": [],
-        "watchlist": ["SPY"],
-        "cache_entries": 1,
-        "sources": [],
-        "budgets": [],
-        "cycle": {
-            "asked": 3,
-            "brought": 2,
-            "missing": [{"ticker": "ZZZZ", "reason": "unknown_symbol"}],
+    assert render.collector(COLLECTOR).endswith(
+        "Last cycle: 2 of 3; missing: ZZZZ (unknown_symbol)"
+    )
+
+
+def test_every_capability_of_a_source_has_its_state_its_reason_and_its_next_try() -> None:
+    breaker = {"reason": "rate limited", "retry_at": "2026-11-20T12:00:00Z"}
+    sources = [
+        {
+            "source": "finnhub",
+            "capabilities": [{"capability": "quote", "state": "paused"} | breaker],
         },
-    }
-    assert render.collector(answer).endswith("Last cycle: 2 of 3; missing: ZZZZ (unknown_symbol)")
+        {"source": "yahoo", "usable": True, "reason": "", "retry_at": None, "capabilities": []},
+    ]
+    lines = render.collector(COLLECTOR | {"sources": sources}).splitlines()
+    words = [line.split() for line in lines if line.startswith(("source", "finnhub", "yahoo"))]
+    assert words == [
+        ["source", "for", "state", "why", "again", "at"],
+        ["finnhub", "quote", "paused", "rate", "limited", "2026-11-20T12:00:00Z"],
+        ["yahoo", "–", "ready", "–", "–"],
+    ]
 
 
 def test_a_simulated_event_is_marked_even_where_its_body_is_too_large_to_show() -> None:

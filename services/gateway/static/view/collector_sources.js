@@ -8,7 +8,7 @@ const NEARLY_USED = 0.8;
 
 export function sourceLine(source, budgets, now) {
   const budget = budgets.find((one) => one.source === source.source);
-  const state = !source.usable ? "off" : source.reason ? "limited" : "ready";
+  const state = !source.usable ? "off" : source.reason || trying(source) ? "limited" : "ready";
   const name = h("b", { class: source.source === "simulated" ? "sim-text" : null }, source.source);
   return h(
     "li",
@@ -24,10 +24,16 @@ const unlimited = ({ source }) => (source === "simulated" ? "makes prices up" : 
 
 // When it is tried next comes first: the reason may be longer than there is room for.
 function why(source, now) {
-  const reason = source.reason || (source.usable ? "ready" : "not used now");
+  const reason = source.reason || trying(source) || (source.usable ? "ready" : "not used now");
   if (!source.retry_at) return h("span", { class: "soft why", title: reason }, reason);
   const next = h("b", {}, `next try ${moment(instant(source.retry_at), now)}`);
   return h("span", { class: "soft why", title: reason }, next, ` · ${reason}`);
+}
+
+// A breaker that is half open lets one call at a time through, until one is answered.
+function trying({ capabilities }) {
+  const tried = (capabilities ?? []).filter(({ state }) => state === "half_open");
+  return tried.map(({ capability, reason }) => `${capability}: tried again after: ${reason}`).join("; ");
 }
 
 function budgetBar({ used, limit, window_seconds: seconds }) {

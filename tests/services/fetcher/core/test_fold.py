@@ -13,6 +13,7 @@ from market.messages.fetcher import (
     FetchRequested,
     Quote,
     Reason,
+    SourceGated,
     WatchlistAdded,
 )
 from services.fetcher.actor import build
@@ -52,28 +53,37 @@ def bars(*starts: int, close: float = 10.0, forming: bool = False) -> Bars:
     )
 
 
-def test_one_ticker_that_fails_again_and_again_does_not_close_its_source() -> None:
-    state = after(failed("NVDA"), failed("NVDA"), failed("NVDA"))
-    assert state.gate_of("yahoo", "bars") == Gate(failures=1, failed_first="NVDA")
+def test_the_first_ticker_that_failed_is_remembered_until_the_source_answers() -> None:
+    state = after(failed("NVDA"), failed("SPY"), failed("NVDA", "invalid"))
+    assert state.gate_of("yahoo", "bars") == Gate(failed="NVDA")
+    nothing = after(failed("NVDA"), failed("ZZZZ", "unknown_symbol"))
+    assert nothing.gate_of("yahoo", "bars") == Gate()
+    something = after(WatchlistAdded("NVDA"), failed("NVDA"), bars(1))
+    assert something.gate_of("yahoo", "bars") == Gate()
 
 
-def test_a_second_ticker_that_fails_closes_the_source() -> None:
-    state = after(failed("NVDA"), failed("SPY"))
-    gate = state.gate_of("yahoo", "bars")
-    assert gate.failures == 2
-    assert 2 * SECOND + 7 * SECOND < gate.closed_until_us <= 2 * SECOND + 15 * SECOND
+def test_a_breaker_is_what_its_last_event_says_however_much_failed_before() -> None:
+    moved = SourceGated("yahoo", "bars", "open", "down", 60 * SECOND, times=3, key_hash="k")
+    state = after(failed("NVDA"), moved)
+    assert state.gate_of("yahoo", "bars") == Gate(
+        "open", "down", 60 * SECOND, 3, since_us=2 * SECOND, key_hash="k", failed="NVDA"
+    )
+    assert state.gate_of("yahoo", "quote") == Gate()
 
 
-def test_an_answer_between_two_failures_even_a_no_keeps_the_source_open() -> None:
-    nothing = after(failed("NVDA"), failed("ZZZZ", "unknown_symbol"), failed("SPY"))
-    assert nothing.gate_of("yahoo", "bars").closed_until_us == 0
-    something = after(WatchlistAdded("NVDA"), failed("NVDA"), bars(1), failed("SPY"))
-    assert something.gate_of("yahoo", "bars").closed_until_us == 0
+def test_who_met_a_source_while_it_was_down_may_ask_when_it_is_back() -> None:
+    moves = [SourceGated("yahoo", "bars", "open"), SourceGated("yahoo", "bars", "closed")]
+    state = after(WatchlistAdded("NVDA"), failed("NVDA"), *moves)
+    assert state.series["NVDA"].lane("1d").refusals[0].retry_at_us == 2 * SECOND
 
 
-def test_an_odd_answer_speaks_against_its_ticker_alone() -> None:
-    state = after(failed("NVDA", "invalid"), failed("SPY", "invalid"))
-    assert state.gate_of("yahoo", "bars") == Gate()
+def test_what_was_said_to_one_key_does_not_hold_for_another() -> None:
+    refusal = failed("NVDA", "forbidden")
+    same = after(WatchlistAdded("NVDA"), refusal, SourceGated("yahoo", "bars", "closed"))
+    assert same.series["NVDA"].lane("1d").refusals[0].retry_at_us == 99 * SECOND
+    other = SourceGated("yahoo", "bars", "closed", key_hash="another")
+    changed = after(WatchlistAdded("NVDA"), refusal, other)
+    assert changed.series["NVDA"].lane("1d").refusals[0].retry_at_us == 2 * SECOND
 
 
 def test_a_tail_holds_each_bar_once_however_often_it_was_told() -> None:
