@@ -23,7 +23,7 @@ SEED = 20
 @pytest.mark.guarantee("projections")
 @pytest.mark.guarantee("requests")
 @forms("kills", short=20, long=500)
-def test_kills_at_random_lose_double_and_change_nothing_and_every_state_is_the_fold(
+def test_after_kills_at_random_nothing_is_lost_doubled_or_changed_and_every_state_is_the_fold(
     kills: int,
 ) -> None:
     chance, began = random.Random(SEED), time.monotonic()
