@@ -41,7 +41,7 @@ _TOKEN_LENGTH_MIN = 16
 
 _PLAIN_NAMES = ("TAPEDECK_HOME", "TAPEDECK_CONFIG", "FINNHUB_API_KEY")
 
-Source = Literal["finnhub", "yahoo", "simulated"]
+Source = Literal["finnhub", "yahoo", "simulated"]  # each is a module of services/fetcher/sources
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Percent = Annotated[float, Meta(ge=0.01, le=100)]
 Weight = Annotated[float, Meta(ge=0, le=1)]

@@ -8,29 +8,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
-import msgspec
 import requests
 from urllib3.exceptions import HTTPError
 
 from services.fetcher.core.answers import Failure
+from services.fetcher.raw import RawAnswer
 
 BYTES_MAX = 1_000_000
 CHUNK_BYTES = 65_536
 
 T = TypeVar("T")
-
-
-class HttpAnswer(msgspec.Struct, frozen=True):
-    """A whole answer of any status; header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        """The media type without its parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class Http(Protocol):
@@ -42,7 +29,7 @@ class Http(Protocol):
         params: Mapping[str, str],
         headers: Mapping[str, str],
         seconds: float,
-    ) -> HttpAnswer | Failure:
+    ) -> RawAnswer | Failure:
         """The answer, or why there is none after so many seconds."""
 
 
@@ -52,14 +39,14 @@ def get(
     headers: Mapping[str, str],
     seconds: float,
     bytes_max: int = BYTES_MAX,
-) -> HttpAnswer | Failure:
+) -> RawAnswer | Failure:
     """Ask once; proxies and CA files of the environment hold.
 
     The timeout of `requests` counts each read by itself: an answer that drips took 6.9 s under a
     timeout of 2 (measured). So the whole is waited for in a thread of its own, and left alone there
     when the time is up.
     """
-    late: HttpAnswer | Failure = Failure("unreachable", f"no whole answer within {seconds:g} s")
+    late: RawAnswer | Failure = Failure("unreachable", f"no whole answer within {seconds:g} s")
     return within(seconds, lambda: _ask(url, params, headers, seconds, bytes_max), late)
 
 
@@ -86,7 +73,7 @@ def _ask(
     headers: Mapping[str, str],
     seconds: float,
     bytes_max: int,
-) -> HttpAnswer | Failure:
+) -> RawAnswer | Failure:
     """A session a call: `requests` does not promise that threads may share one."""
     end = time.monotonic() + seconds
     try:
@@ -106,7 +93,7 @@ def _ask(
         return Failure("unreachable", f"{type(error).__name__} at {url}")
 
 
-def _read(response: requests.Response, end: float, bytes_max: int) -> HttpAnswer | Failure:
+def _read(response: requests.Response, end: float, bytes_max: int) -> RawAnswer | Failure:
     body = bytearray()
     while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
         body += chunk
@@ -115,4 +102,4 @@ def _read(response: requests.Response, end: float, bytes_max: int) -> HttpAnswer
         if time.monotonic() > end:
             return Failure("unreachable", "the answer came too slowly")
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return HttpAnswer(response.status_code, headers, bytes(body))
+    return RawAnswer(response.status_code, headers, bytes(body), response.url)

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from config.settings import Settings, SettingsError
 from market.symbols import BadTicker, canonical
 from services.fetcher.core.declaration import Declaration, Options, Unusable
 from services.fetcher.ports import Ports, real_ports
-from services.fetcher.sources import calendar, finnhub, simulated, yahoo
-
-NO_KEY = Unusable("finnhub", "no key: set FINNHUB_API_KEY, or go on without")
+from services.fetcher.sources import calendar, declared
 
 
 def options_of(settings: Settings) -> Options:
-    """What the operator set, with what each source declares.
+    """What the operator set, with what each source declares under it.
 
     Raises:
         SettingsError: if the first watchlist holds what is no ticker.
     """
     fetcher = settings.fetcher
-    has_key = bool(settings.finnhub_api_key)
-    declared: dict[str, Declaration] = {
-        "finnhub": replace(finnhub.DECLARED, per_minute=fetcher.finnhub_per_minute),
-        "yahoo": yahoo.DECLARED,
-        "simulated": simulated.DECLARED,
-    }
-    named = [name for name in fetcher.sources if name != "finnhub" or has_key]
+    found = [declared(name).configured(settings) for name in fetcher.sources]
     return Options(
-        sources=tuple(declared[name] for name in named),
+        sources=tuple(one for one in found if isinstance(one, Declaration)),
         calendar=calendar.DECLARED,
-        unusable=(NO_KEY,) if "finnhub" in fetcher.sources and not has_key else (),
+        unusable=tuple(one for one in found if isinstance(one, Unusable)),
         interval_seconds=fetcher.interval_seconds,
         auto_start=fetcher.auto_start,
         watchlist=_watchlist(fetcher.watchlist, extended=fetcher.extended_symbols),

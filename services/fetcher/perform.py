@@ -21,14 +21,16 @@ from services.fetcher.effects import (
     Simulate,
 )
 from services.fetcher.ports import Ports
-from services.fetcher.sources import REAL, calendar, simulated
+from services.fetcher.sources import calendar, read, real, simulated
 
 log = structlog.get_logger()
 
 
 def fetch(effect: Fetch, ports: Ports) -> Command:
     """One call to a real source."""
-    answer = REAL[effect.call.source].fetch(effect, ports)
+    source = real(effect.call.source)
+    raw = source.ask(effect, ports)
+    answer = raw if isinstance(raw, Failure) else read(source, raw, effect)
     return _outcome(effect.call, effect.at_us, answer)
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from services.fetcher.child.frames import (
     LENGTH_BYTES,
     Answered,
-    AskChart,
+    AskPage,
     AskSessions,
     Failed,
     Load,
@@ -27,7 +27,7 @@ IDLE_SECONDS = 600.0
 
 
 def main(cache_folder: Path, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Serve until nobody has asked for a while; yfinance keeps zones and cookies in the folder."""
+    """Serve until nobody has asked for a while; yfinance keeps its cookies in the folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not end up between the frames
@@ -47,10 +47,10 @@ def answer(request: Request, cache_folder: Path) -> Answered:
     """The answer to a request; whatever goes wrong is an answer too."""
     try:
         match request:
-            case AskChart() | Load(library="charts"):
-                from services.fetcher.child import charts
+            case AskPage() | Load(library="browser"):
+                from services.fetcher.child import browser
 
-                return charts.answer(request, cache_folder)
+                return browser.answer(request, cache_folder)
             case AskSessions() | Load():
                 from services.fetcher.child import sessions
 

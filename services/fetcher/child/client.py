@@ -85,7 +85,7 @@ class ChildProcess:
             return Failed(kinds=[Ended.__name__], message=str(error))
 
     def _ask(self, request: Request, seconds: float) -> Answered:
-        library: Library = "calendar" if isinstance(request, AskSessions) else "charts"
+        library: Library = "calendar" if isinstance(request, AskSessions) else "browser"
         if self._process is None or self._process.poll() is not None:
             self._start()
         if library not in self._loaded:

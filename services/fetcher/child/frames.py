@@ -9,7 +9,7 @@ import msgspec
 LENGTH_BYTES = 4
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 
-Library = Literal["charts", "calendar"]
+Library = Literal["browser", "calendar"]
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
@@ -18,12 +18,11 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     library: Library
 
 
-class AskChart(msgspec.Struct, frozen=True, tag="chart"):
-    """The bars of a symbol, in Yahoo's words; the child gives up by itself after ``seconds``."""
+class AskPage(msgspec.Struct, frozen=True, tag="page"):
+    """A page of the web, asked for once; the child gives up by itself after ``seconds``."""
 
-    symbol: str
-    period: str
-    interval: Literal["1d", "1h"]
+    url: str
+    params: dict[str, str]
     seconds: float
 
 
@@ -35,33 +34,20 @@ class AskSessions(msgspec.Struct, frozen=True, tag="sessions"):
     last: str
 
 
-Request = Load | AskChart | AskSessions
+Request = Load | AskPage | AskSessions
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
     """The library is there."""
 
 
-class Chart(msgspec.Struct, frozen=True, tag="chart", kw_only=True):
-    """A chart as yfinance has cleaned it; numbers that are none are NaN.
+class Page(msgspec.Struct, frozen=True, tag="page"):
+    """A whole answer of any status; header names are in lower case."""
 
-    ``start_us`` is as `Bars` has it; ``splits`` is 0 where there is none. The last price is that of
-    the chart's meta data.
-    """
-
-    symbol: str
-    price: float | None
-    market_time_us: int | None
-    day_volume: float | None
-    start_us: list[int]
-    open: list[float]
-    high: list[float]
-    low: list[float]
-    close: list[float]
-    volume: list[float]
-    splits: list[float]
-    dividends: list[float]
-    answer_hash: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    url: str
 
 
 class SessionTable(msgspec.Struct, frozen=True, tag="sessions"):
@@ -73,18 +59,13 @@ class SessionTable(msgspec.Struct, frozen=True, tag="sessions"):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
-    """The question was not answered: the names of the error's classes, most special first.
-
-    ``status`` is Yahoo's HTTP status where there was one, else 0.
-    """
+    """The question was not answered: the names of the error's classes, most special first."""
 
     kinds: list[str]
     message: str
-    status: int = 0
-    answer_hash: str = ""
 
 
-Answered = Loaded | Chart | SessionTable | Failed
+Answered = Loaded | Page | SessionTable | Failed
 
 decode_request = msgspec.msgpack.Decoder(Request).decode
 decode_answer = msgspec.msgpack.Decoder(Answered).decode

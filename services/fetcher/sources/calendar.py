@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from market.messages.fetcher import Sessions
+from services.fetcher.child.asking import failure_of
 from services.fetcher.child.client import Child
 from services.fetcher.child.frames import AskSessions, Failed, SessionTable
 from services.fetcher.core.answers import Failure
@@ -32,5 +33,5 @@ def fetch_sessions(exchange: str, asked_us: int, child: Child) -> Sessions | Fai
         columns = (tuple(answer.date), tuple(answer.open_us), tuple(answer.close_us))
         return Sessions(exchange, *columns)
     if isinstance(answer, Failed):
-        return Failure("provider_error", f"{answer.kinds[:1]}: {answer.message}"[:300])
+        return failure_of(answer)
     return Failure("provider_error", "the child answered another question")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-
 import msgspec
+from msgspec.structs import replace
 
+from config.settings import Settings
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
-from services.fetcher.core.declaration import Declaration
+from services.fetcher.core.declaration import Declaration, Unusable
 from services.fetcher.effects import Fetch
-from services.fetcher.http import HttpAnswer
+from services.fetcher.keys import key_hash
 from services.fetcher.ports import Ports
+from services.fetcher.raw import RawAnswer
+from services.fetcher.sources import statuses
+from services.fetcher.sources.bodies import TEXT_MAX, not_json, shaped
 
 DECLARED = Declaration(
     name="finnhub",
@@ -27,6 +29,9 @@ BASE_URL = "https://finnhub.io/api/v1"
 QUOTE_PATH = "/quote"
 KEY_HEADER = "X-Finnhub-Token"  # never in the URL: there it would stand in every error's text
 SECONDS = 5.0
+
+REASONS = {**statuses.REASONS, 404: "provider_error"}
+"""An unknown symbol is 200 with zeros; a 404 is a page of whatever stands in front of Finnhub."""
 
 
 class _Quote(msgspec.Struct):
@@ -44,12 +49,22 @@ class _Error(msgspec.Struct):
     error: str = ""
 
 
-def fetch(effect: Fetch, ports: Ports) -> Answer | Failure:
+def configured(settings: Settings) -> Declaration | Unusable:
+    """It needs a key, and may be asked as often as the key's plan allows."""
+    if not settings.finnhub_api_key:
+        return Unusable(DECLARED.name, "no key: set FINNHUB_API_KEY, or go on without")
+    return replace(
+        DECLARED,
+        per_minute=settings.fetcher.finnhub_per_minute,
+        key_hash=key_hash(settings.finnhub_api_key),
+    )
+
+
+def ask(effect: Fetch, ports: Ports) -> RawAnswer | Failure:
     """Ask for the last price of a ticker."""
     headers = {KEY_HEADER: ports.finnhub_key.reveal(), "Accept": "application/json"}
     params = {"symbol": spelling(effect.call.ticker)}
-    answer = ports.http(BASE_URL + QUOTE_PATH, params, headers, SECONDS)
-    return answer if isinstance(answer, Failure) else parse_quote(answer, effect.at_us)
+    return ports.http(BASE_URL + QUOTE_PATH, params, headers, SECONDS)
 
 
 def spelling(ticker: str) -> str:
@@ -57,22 +72,18 @@ def spelling(ticker: str) -> str:
     return ticker.replace("-", ".")
 
 
-def parse_quote(answer: HttpAnswer, asked_us: int) -> Answer | Failure:
+def parse(raw: RawAnswer, effect: Fetch) -> Answer | Failure:
     """The quote of an answer, or what kind of failure the answer is."""
-    digest = hashlib.sha256(answer.body).hexdigest()
-    if answer.status != 200:
-        return failure_of(answer, asked_us, digest)
-    if answer.content_type != "application/json":
-        text = f"{answer.content_type or 'nothing'} instead of JSON"
-        return Failure("provider_error", text, None, digest)
-    try:
-        quote = msgspec.json.decode(answer.body, type=_Quote)
-    except msgspec.MsgspecError as error:
-        if text := error_text(answer.body):
-            return Failure("provider_error", text, None, digest)
-        return Failure("invalid", str(error), None, digest)
+    if raw.status != 200:
+        return failure_of(raw, effect.at_us)
+    if page := not_json(raw):
+        return page
+    quote = shaped(raw.body, _Quote)
+    if isinstance(quote, Failure):
+        text = error_text(raw.body)
+        return Failure("provider_error", text) if text else quote
     if quote.c == 0 and quote.t == 0:
-        return Failure("unknown_symbol", "Finnhub does not know the symbol", None, digest)
+        return Failure("unknown_symbol", "Finnhub does not know the symbol")
     return Answer(
         quote=QuoteAnswer(
             price=quote.c,
@@ -81,45 +92,20 @@ def parse_quote(answer: HttpAnswer, asked_us: int) -> Answer | Failure:
             high=quote.h,
             low=quote.l,
             previous_close=quote.pc,
-        ),
-        answer_hash=digest,
+        )
     )
 
 
-def failure_of(answer: HttpAnswer, asked_us: int, digest: str) -> Failure:
-    """What an error status means."""
-    text = error_text(answer.body) or f"HTTP {answer.status}"
-    match answer.status:
-        case 401:
-            remedy = "check FINNHUB_API_KEY, then start again"
-            return Failure("unauthorized", f"{text} ({remedy})", None, digest)
-        case 403:
-            return Failure("forbidden", text, None, digest)
-        case 429:
-            return Failure("rate_limited", text, pause_seconds(answer, asked_us), digest)
-    return Failure("provider_error", f"HTTP {answer.status}", None, digest)
-
-
-def pause_seconds(answer: HttpAnswer, asked_us: int) -> float | None:
-    """How long to rest, as the answer tells: Retry-After, else X-Ratelimit-Reset and a second."""
-    retry_after = _number(answer.headers.get("retry-after"))
-    if retry_after is not None:
-        return retry_after
-    reset = _number(answer.headers.get("x-ratelimit-reset"))
-    return None if reset is None else reset - asked_us / 1e6 + 1.0
+def failure_of(raw: RawAnswer, asked_us: int) -> Failure:
+    """What an error status means; a bad key needs a person."""
+    failure = statuses.failure_of(raw, asked_us, error_text(raw.body), REASONS)
+    if failure.reason != "unauthorized":
+        return failure
+    remedy = "check FINNHUB_API_KEY, then start again"
+    return Failure("unauthorized", f"{failure.message} ({remedy})")
 
 
 def error_text(body: bytes) -> str:
     """Finnhub's own words: its errors are flat, {"error": text}."""
-    try:
-        return msgspec.json.decode(body, type=_Error).error[:200]
-    except msgspec.MsgspecError:
-        return ""
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    told = shaped(body, _Error)
+    return "" if isinstance(told, Failure) else told.error[:TEXT_MAX]

@@ -21,12 +21,13 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from config.settings import Settings
 from market.messages.fetcher import Sessions, Timeframe
 from market.sessions import HOUR_US, Session, day_start_us, session_on
 from market.symbols import PROTECTED, plain
 from services.fetcher.core.answers import Answer, Columns, Failure, QuoteAnswer
 from services.fetcher.core.bars import NEW_YORK, new_york_date
-from services.fetcher.core.declaration import Declaration
+from services.fetcher.core.declaration import Declaration, Unusable
 from services.fetcher.core.jitter import fraction
 from services.fetcher.core.validate import valid_bars
 from services.fetcher.effects import Simulate
@@ -75,6 +76,12 @@ class Point(NamedTuple):
     at_us: int
     price: float
     volume: float
+
+
+def configured(settings: Settings) -> Declaration | Unusable:
+    """It needs nobody."""
+    del settings
+    return DECLARED
 
 
 def look(effect: Simulate) -> Answer | Failure:

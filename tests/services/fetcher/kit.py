@@ -8,30 +8,31 @@ from dataclasses import dataclass, field
 from datetime import date
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from bus.testing import Deck, Instant, microseconds
 from config.settings import Secret
 from market.messages.fetcher import Bars, Sessions, SourceCalled
-from market.sessions import day_start_us
 from services.fetcher.child.frames import (
     Answered,
-    AskChart,
+    AskPage,
     AskSessions,
-    Chart,
     Failed,
     Loaded,
+    Page,
     Request,
     SessionTable,
 )
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.state import Collector
-from services.fetcher.http import HttpAnswer
 from services.fetcher.ports import Ports
+from services.fetcher.raw import RawAnswer
 from services.fetcher.sources import calendar, finnhub, simulated, yahoo
 from tests.fakes import wire
-from tests.fakes.bars import single
+from tests.fakes.chart import chart_answer
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
-from tests.fakes.market import Market, quote
+from tests.fakes.market import Market
 from tests.fakes.sessions import sessions as new_york_sessions
 
 OPTIONS = Options(
@@ -43,7 +44,7 @@ DEAD = Failure("unreachable", "nobody listens")
 GONE = Failed(kinds=["ConnectionError", "RequestException", "CurlError"], message="nobody listens")
 
 MARKET = Market()
-SESSIONS_OF = {"5d": 5, "1mo": 21, "3mo": 63, "1y": 251, "5y": 1_255, "730d": 730}
+YEAR_SESSIONS = 260
 
 
 @dataclass
@@ -62,14 +63,14 @@ class FakeHttp:
     """Finnhub without a network; ``down`` answers for every symbol, ``faults`` for one."""
 
     clock: Clock
-    down: HttpAnswer | Failure | None = None
-    faults: dict[str, HttpAnswer | Failure] = field(default_factory=dict)
+    down: RawAnswer | Failure | None = None
+    faults: dict[str, RawAnswer | Failure] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     service: Finnhub = field(default_factory=lambda: Finnhub(MARKET, frozenset({GOOD_KEY})))
 
     def __call__(
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str], seconds: float
-    ) -> HttpAnswer | Failure:
+    ) -> RawAnswer | Failure:
         symbol = params["symbol"]
         self.asked.append(symbol)
         if fault := self.faults.get(symbol) or self.down:
@@ -90,18 +91,20 @@ class FakeChild:
     """Yahoo and the calendar without a process; faults as for `FakeHttp`."""
 
     clock: Clock
-    down: Failed | None = None
+    down: Failed | Page | None = None
     calendar_down: Failed | None = None
-    faults: dict[str, Failed] = field(default_factory=dict)
+    faults: dict[str, Failed | Page] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
 
     def ask(self, request: Request, seconds: float) -> Answered:
         match request:
             case AskSessions(first=first, last=last):
                 return self.calendar_down or session_table(first, last)
-            case AskChart(symbol=symbol, period=period, interval=interval):
-                self.asked.append((symbol, period, interval))
-                return self.faults.get(symbol) or self.down or chart(request, self.clock.seconds)
+            case AskPage(url=url, params=params):
+                symbol = url.rpartition("/")[2]
+                self.asked.append((symbol, params["range"], params["interval"]))
+                fault = self.faults.get(symbol) or self.down
+                return fault or served(symbol, params, self.clock.seconds)
         return Loaded()
 
 
@@ -159,10 +162,10 @@ class World:
         raise AssertionError(f"alarms never end: {deck.said[-20:]}")
 
 
-def http_answer(answer: wire.Answer) -> HttpAnswer:
+def http_answer(answer: wire.Answer) -> RawAnswer:
     """An imitated answer as the HTTP port gives it."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    return HttpAnswer(answer.status, {**headers, "content-type": answer.content_type}, answer.body)
+    return RawAnswer(answer.status, {**headers, "content-type": answer.content_type}, answer.body)
 
 
 def session_table(first: str, last: str) -> SessionTable:
@@ -181,38 +184,18 @@ def table(first: str, last: str) -> Sessions:
     return Sessions("XNYS", tuple(found.date), tuple(found.open_us), tuple(found.close_us))
 
 
-def chart(asked: AskChart, at_seconds: float) -> Answered:
-    """A chart as yfinance makes it of what the imitation serves."""
-    history = MARKET.history(asked.symbol, at_seconds)
-    if history is None:
-        text = "No data found, symbol may be delisted"
-        return Failed(kinds=["StatusError"], message=text, status=404)
-    days = history.days[-SESSIONS_OF[asked.period] :]
-    first = {day.hours[0].start_seconds: day.session.day for day in days}
-    daily = asked.interval == "1d"
-    rows = [day.bar for day in days] if daily else [bar for day in days for bar in day.hours]
-    split_on = {one.day: one.numerator / one.denominator for one in history.listing.splits}
-    split_at = {at: split_on[day] for at, day in first.items() if day in split_on}
-    return Chart(
-        symbol=asked.symbol,
-        price=quote(history).price,
-        market_time_us=quote(history).at_seconds * 1_000_000,
-        day_volume=float(history.days[-1].bar.volume),
-        start_us=[
-            day_start_us(first[row.start_seconds].isoformat())
-            if daily
-            else row.start_seconds * 1_000_000
-            for row in rows
-        ],
-        open=single(row.open for row in rows),
-        high=single(row.high for row in rows),
-        low=single(row.low for row in rows),
-        close=single(row.close for row in rows),
-        volume=[float(row.volume) for row in rows],
-        splits=[split_at.get(row.start_seconds, 0.0) for row in rows],
-        dividends=[0.0] * len(rows),
-        answer_hash=f"hash of {asked.symbol}",
-    )
+def page(answer: wire.Answer) -> Page:
+    """An imitated answer as the child's browser brings it."""
+    raw = http_answer(answer)
+    return Page(raw.status, raw.headers, raw.body, raw.url)
+
+
+def served(symbol: str, params: Mapping[str, str], at_seconds: float) -> Page:
+    """The chart that the imitation serves, of the last year alone where more is not asked for."""
+    history = MARKET.history(symbol, at_seconds)
+    if history is not None and params["range"] in ("5d", "1mo", "3mo"):
+        history = replace(history, days=history.days[-YEAR_SESSIONS:])
+    return page(chart_answer(history, params))
 
 
 def called(deck: Deck[Collector]) -> list[tuple[str, str, str]]:

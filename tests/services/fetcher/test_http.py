@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from services.fetcher.core.answers import Failure
-from services.fetcher.http import HttpAnswer, get, within
+from services.fetcher.http import get, within
+from services.fetcher.raw import RawAnswer
 from tests.fakes.faults import AnyFault, Cut, Drip, Empty, Hang, Redirect, Reset, Status
 from tests.fakes.networks import black_hole, refused
 from tests.fakes.providers import GOOD_KEY, Providers
@@ -24,7 +25,7 @@ def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Providers]:
         yield found
 
 
-def ask(seconds: float = 20.0) -> HttpAnswer | Failure:
+def ask(seconds: float = 20.0) -> RawAnswer | Failure:
     return get(URL, {"symbol": "SPY"}, KEY, seconds)
 
 
@@ -32,7 +33,7 @@ def test_an_answer_comes_through_the_proxy_and_under_the_ca_of_the_environment(
     providers: Providers,
 ) -> None:
     answer = ask()
-    assert isinstance(answer, HttpAnswer)
+    assert isinstance(answer, RawAnswer)
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert answer.headers["x-ratelimit-limit"] == "60"
     assert b'"c":' in answer.body
@@ -44,14 +45,14 @@ def test_an_answer_comes_through_the_proxy_and_under_the_ca_of_the_environment(
 def test_an_error_status_is_an_answer(providers: Providers, status: int) -> None:
     providers.plan.always("finnhub", Status(status))
     answer = ask()
-    assert isinstance(answer, HttpAnswer)
+    assert isinstance(answer, RawAnswer)
     assert answer.status == status
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed(providers: Providers) -> None:
     providers.plan.always("finnhub", Redirect())
     answer = ask()
-    assert isinstance(answer, HttpAnswer)
+    assert isinstance(answer, RawAnswer)
     assert answer.status == 302
     assert providers.foreign == []
 
@@ -59,7 +60,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(providers: Providers) -> No
 def test_an_empty_answer_is_an_answer(providers: Providers) -> None:
     providers.plan.always("finnhub", Empty())
     answer = ask()
-    assert isinstance(answer, HttpAnswer)
+    assert isinstance(answer, RawAnswer)
     assert answer.body == b""
 
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from config.settings import FetcherSettings, Secret, Settings, SettingsError
 from services.fetcher.core.declaration import Options
 from services.fetcher.effects import Save
-from services.fetcher.options import NO_KEY, options_of, ports_of
+from services.fetcher.options import options_of, ports_of
 from services.fetcher.perform import save
 from services.fetcher.ports import HomeFiles, real_ports
 
@@ -81,6 +81,8 @@ def test_a_first_watchlist_is_spelt_canonically_or_stops_the_start(tmp_path: Pat
 def test_without_a_key_finnhub_is_left_out_with_the_remedy(tmp_path: Path) -> None:
     options = options_of(Settings(home=tmp_path))
     assert [source.name for source in options.sources] == ["yahoo", "simulated"]
-    assert options.unusable == (NO_KEY,)
+    (without,) = options.unusable
+    assert without.name == "finnhub"
+    assert "set FINNHUB_API_KEY" in without.reason
     with pytest.raises(KeyError):
         options.declared("finnhub")

@@ -24,17 +24,31 @@ from market.messages.fetcher import (
 from services.fetcher.actor import build
 from services.fetcher.child.frames import Failed
 from services.fetcher.core.answers import Failure
+from services.fetcher.core.declaration import Unusable
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Fetch, FetchFailed, Open, SessionsRead
-from tests.fakes import wire
+from tests.fakes import chart, wire
 from tests.fakes.finnhub import NO_ACCESS, OVER_LIMIT, WRONG_KEY
 from tests.fakes.wire import html_answer
-from tests.services.fetcher.kit import GONE, KEYLESS, OPTIONS, World, called, http_answer, table
+from tests.fakes.yahoo import TOO_MANY_REQUESTS
+from tests.services.fetcher.kit import (
+    GONE,
+    KEYLESS,
+    OPTIONS,
+    World,
+    called,
+    http_answer,
+    page,
+    table,
+)
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 WATCHING = replace(OPTIONS, watchlist=("NVDA",))
-NOT_FOUND = Failed(kinds=["StatusError"], message="No data found", status=404)
-THROTTLED = Failed(kinds=["YFRateLimitError", "YFException"], message="Too Many Requests.")
+NOT_FOUND = page(chart.NOT_FOUND)
+THROTTLED = page(TOO_MANY_REQUESTS)
+
+
+NO_KEY = Unusable("finnhub", "no key: set FINNHUB_API_KEY, or go on without")
 
 
 @pytest.fixture
@@ -309,9 +323,7 @@ def test_the_failures_of_one_source_do_not_close_the_other(
     ("kinds", "reason"),
     [
         (["Timeout", "RequestException", "CurlError"], "unreachable"),
-        (["JSONDecodeError", "ValueError"], "provider_error"),
-        (["ValueError"], "invalid"),
-        (["YFPricesMissingError", "YFTickerMissingError", "YFException"], "no_data"),
+        (["ModuleNotFoundError", "ImportError"], "provider_error"),
     ],
 )
 def test_the_class_of_a_failure_is_told(
@@ -382,8 +394,6 @@ def test_a_dead_calendar_stops_nobody(world: World) -> None:
 
 
 def test_a_source_without_a_key_is_told_with_the_remedy() -> None:
-    from services.fetcher.options import NO_KEY
-
     deck = given(build(replace(OPTIONS, sources=OPTIONS.sources[1:], unusable=(NO_KEY,))))
     state = source_state(deck, "15:00", "finnhub")
     assert not state.usable

@@ -26,7 +26,17 @@ from services.fetcher.child.frames import Failed
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Open
 from services.fetcher.sources import simulated
-from tests.services.fetcher.kit import GONE, KEYLESS, OPTIONS, World, bars_known, called, table
+from tests.fakes.wire import html_answer
+from tests.services.fetcher.kit import (
+    GONE,
+    KEYLESS,
+    OPTIONS,
+    World,
+    bars_known,
+    called,
+    page,
+    table,
+)
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 ALONE = replace(KEYLESS, sources=(simulated.DECLARED,))
@@ -150,7 +160,7 @@ def test_the_first_real_bars_of_spy_end_everything_simulated(world: World) -> No
 
 
 def test_while_spy_is_real_another_ticker_without_data_is_not_simulated(world: World) -> None:
-    world.child.faults["NVDA"] = Failed(kinds=["StatusError"], message="HTTP 500", status=500)
+    world.child.faults["NVDA"] = page(html_answer(500, "Internal Server Error"))
     deck = opened(world, replace(OPTIONS, watchlist=("NVDA",)))
     world.run(deck, "15:20")
     assert "NVDA~sim" not in deck.state.series

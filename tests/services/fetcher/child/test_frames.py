@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from services.fetcher.child.frames import (
     FRAME_BYTES_MAX,
     LENGTH_BYTES,
-    AskChart,
+    AskPage,
     AskSessions,
-    Chart,
     Failed,
     Load,
     Loaded,
+    Page,
     SessionTable,
     decode_answer,
     decode_request,
@@ -24,33 +24,24 @@ from services.fetcher.child.frames import (
     length_of,
 )
 
-NUMBERS = st.lists(st.floats(allow_nan=False), max_size=5)
+WORDS = st.dictionaries(st.text(), st.text(), max_size=3)
 WHOLE = st.lists(st.integers(-(2**60), 2**60), max_size=5)
 REQUESTS = st.one_of(
-    st.builds(Load, st.sampled_from(["charts", "calendar"])),
-    st.builds(AskChart, st.text(), st.text(), st.sampled_from(["1d", "1h"]), st.floats(0, 60)),
+    st.builds(Load, st.sampled_from(["browser", "calendar"])),
+    st.builds(AskPage, st.text(), WORDS, st.floats(0, 60)),
     st.builds(AskSessions, st.text(), st.text(), st.text()),
 )
 ANSWERS = st.one_of(
     st.just(Loaded()),
     st.builds(SessionTable, st.lists(st.text()), WHOLE, WHOLE),
-    st.builds(Failed, kinds=st.lists(st.text()), message=st.text(), status=st.integers(0, 599)),
-    st.builds(
-        Chart,
-        symbol=st.text(),
-        price=st.none() | st.floats(allow_nan=False),
-        market_time_us=st.none() | st.integers(0, 2**60),
-        day_volume=st.none() | st.floats(allow_nan=False),
-        start_us=WHOLE,
-        answer_hash=st.text(),
-        **dict.fromkeys(("open", "high", "low", "close", "volume", "splits", "dividends"), NUMBERS),
-    ),
+    st.builds(Failed, kinds=st.lists(st.text()), message=st.text()),
+    st.builds(Page, st.integers(0, 599), WORDS, st.binary(), st.text()),
 )
 
 
 @given(REQUESTS)
 def test_a_request_survives_its_frame(request_: object) -> None:
-    assert isinstance(request_, Load | AskChart | AskSessions)
+    assert isinstance(request_, Load | AskPage | AskSessions)
     frame = framed(request_)
     assert length_of(frame[:LENGTH_BYTES]) == len(frame) - LENGTH_BYTES
     assert decode_request(frame[LENGTH_BYTES:]) == request_
@@ -58,14 +49,14 @@ def test_a_request_survives_its_frame(request_: object) -> None:
 
 @given(ANSWERS)
 def test_an_answer_survives_its_frame(answer: object) -> None:
-    assert isinstance(answer, Loaded | Chart | SessionTable | Failed)
+    assert isinstance(answer, Loaded | Page | SessionTable | Failed)
     assert decode_answer(framed(answer)[LENGTH_BYTES:]) == answer
 
 
 def test_a_number_that_is_none_stays_none() -> None:
     table = Failed(kinds=[], message="")
     assert decode_answer(framed(table)[LENGTH_BYTES:]) == table
-    body = framed(AskChart("SPY", "5d", "1d", math.inf))[LENGTH_BYTES:]
+    body = framed(AskPage("https://x.example", {}, math.inf))[LENGTH_BYTES:]
     assert decode_request(body).seconds == math.inf
 
 

@@ -14,15 +14,19 @@ from config.settings import Secret
 from market.messages.fetcher import Reason, SourceCalled
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.effects import Fetch
-from services.fetcher.http import HttpAnswer
 from services.fetcher.ports import Ports
-from services.fetcher.sources import finnhub
+from services.fetcher.raw import RawAnswer
+from services.fetcher.sources import finnhub, read
+from tests.conformance.source import STATUSES, Sample, SourceConformance
+from tests.fakes.finnhub import NO_ACCESS
 from tests.services.fetcher.kit import FakeChild, FakeFiles, World
 
 NOW_US = microseconds("2026-09-16T15:03:00")
 QUOTE = (
     b'{"c":333.27,"d":1.93,"dp":0.5825,"h":335.48,"l":331.87,"o":331.96,"pc":331.34,"t":1789580577}'
 )
+ASKED = Fetch(SourceCalled("finnhub", "quote", "AAPL"), NOW_US, 0)
+JSON = {"content-type": "application/json; charset=utf-8"}
 UNKNOWN = b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}'
 
 
@@ -30,8 +34,8 @@ def parsed(
     body: bytes, status: int = 200, kind: str = "application/json", **headers: str
 ) -> Answer | Failure:
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = HttpAnswer(status, {"content-type": kind, **told}, body)
-    return finnhub.parse_quote(answer, NOW_US)
+    answer = RawAnswer(status, {"content-type": kind, **told}, body)
+    return read(finnhub, answer, ASKED)
 
 
 def test_a_quote_is_read_as_it_stands() -> None:
@@ -121,13 +125,13 @@ def test_the_key_goes_into_a_header_and_a_share_class_is_written_with_a_dot() ->
 
     def http(
         url: str, params: Mapping[str, str], headers: Mapping[str, str], seconds: float
-    ) -> HttpAnswer:
+    ) -> RawAnswer:
         asked.extend((url, params, headers, seconds))
-        return HttpAnswer(200, {"content-type": "application/json"}, QUOTE)
+        return RawAnswer(200, {"content-type": "application/json"}, QUOTE)
 
     world = World()
     ports = Ports(http, Secret("the key"), FakeChild(world.clock), FakeFiles())
-    finnhub.fetch(Fetch(SourceCalled("finnhub", "quote", "BRK-B"), NOW_US, 0), ports)
+    finnhub.ask(Fetch(SourceCalled("finnhub", "quote", "BRK-B"), NOW_US, 0), ports)
     assert asked == [
         "https://finnhub.io/api/v1/quote",
         {"symbol": "BRK.B"},
@@ -158,3 +162,14 @@ def test_real_recorded_answers_mean_what_they_meant(name: str, meaning: str) -> 
     status = next(one["status"] for one in index if one["file"] == f"{name}.json")
     answer = parsed((recorded / f"{name}.json").read_bytes(), status)
     assert (answer.reason if isinstance(answer, Failure) else "a quote") == meaning
+
+
+class TestFinnhub(SourceConformance):
+    source = finnhub
+    statuses = STATUSES | {404: "provider_error"}
+    samples = (
+        Sample("a quote", ASKED, RawAnswer(200, JSON, QUOTE), "answer"),
+        Sample("zeros", ASKED, RawAnswer(200, JSON, UNKNOWN), "unknown_symbol"),
+        Sample("told", ASKED, RawAnswer(200, JSON, b'{"error":"Something"}'), "provider_error"),
+        Sample("no plan", ASKED, RawAnswer(403, JSON, NO_ACCESS.body), "forbidden"),
+    )

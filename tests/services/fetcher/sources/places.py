@@ -1,4 +1,4 @@
-"""What every source promises, and every fake of one: the same questions, the same answers.
+"""What a source brings, wherever it is met: the same questions, the same answers.
 
 A place is where the source is met: in the same process, or over the wire. It serves the imitated
 market, and can be told to go wrong.
@@ -15,7 +15,7 @@ from market.messages.fetcher import Reason, SourceCalled, Timeframe
 from services.fetcher.core.answers import Answer, Failure
 from services.fetcher.effects import Fetch
 from services.fetcher.ports import Ports
-from services.fetcher.sources import REAL
+from services.fetcher.sources import read, real
 from tests.services.fetcher.kit import MARKET
 
 Trouble = Literal["throttled", "locked out", "broken", "gone"]
@@ -43,16 +43,17 @@ class Asker:
     place: Place
 
     def ask(self, source: str, ticker: str, timeframe: Timeframe | None = None) -> Answer | Failure:
-        name: Literal["finnhub", "yahoo"] = "finnhub" if source == "finnhub" else "yahoo"
-        call = SourceCalled(name, "bars" if timeframe else "quote", ticker, timeframe)
-        return REAL[source].fetch(Fetch(call, self.place.now_us, 0), self.place.ports)
+        call = SourceCalled(source, "bars" if timeframe else "quote", ticker, timeframe)
+        effect = Fetch(call, self.place.now_us, 0)
+        raw = real(source).ask(effect, self.place.ports)
+        return raw if isinstance(raw, Failure) else read(real(source), raw, effect)
 
     def reason(self, source: str, ticker: str, timeframe: Timeframe | None = None) -> Reason | None:
         answer = self.ask(source, ticker, timeframe)
         return answer.reason if isinstance(answer, Failure) else None
 
 
-class SourceConformance:
+class PlaceConformance:
     """Inherit, and give a fixture ``place``."""
 
     @pytest.fixture

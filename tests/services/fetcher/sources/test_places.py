@@ -10,15 +10,15 @@ import pytest
 from bus.testing import microseconds
 from config.settings import Secret
 from services.fetcher.child.client import ChildProcess
-from services.fetcher.child.frames import Failed
 from services.fetcher.http import get
 from services.fetcher.ports import HomeFiles, Ports
 from tests.fakes.faults import AnyFault, Reset, Status
 from tests.fakes.finnhub import GOOD_KEY, OVER_LIMIT, WRONG_KEY
 from tests.fakes.providers import Providers
 from tests.fakes.wire import html_answer
-from tests.services.fetcher.kit import World, http_answer
-from tests.services.fetcher.sources.conformance import SourceConformance, Trouble
+from tests.fakes.yahoo import TOO_MANY_REQUESTS, unauthorized
+from tests.services.fetcher.kit import World, http_answer, page
+from tests.services.fetcher.sources.places import PlaceConformance, Trouble
 
 NOW_US = microseconds("2026-01-05T16:47:00")
 
@@ -33,21 +33,18 @@ class FakePlace:
 
     def trouble(self, what: Trouble) -> None:
         answers = {
-            "throttled": (OVER_LIMIT, Failed(kinds=["StatusError"], message="", status=429)),
-            "locked out": (WRONG_KEY, Failed(kinds=["StatusError"], message="", status=401)),
-            "broken": (
-                html_answer(502, "Bad Gateway"),
-                Failed(kinds=["StatusError"], message="", status=502),
-            ),
+            "throttled": (OVER_LIMIT, TOO_MANY_REQUESTS),
+            "locked out": (WRONG_KEY, unauthorized("Invalid Crumb")),
+            "broken": (html_answer(502, "Bad Gateway"), html_answer(502, "Bad Gateway")),
         }
         if what == "gone":
             self.world.cut_off()
         else:
-            answer, failed = answers[what]
-            self.world.http.down, self.world.child.down = http_answer(answer), failed
+            answer, of_child = answers[what]
+            self.world.http.down, self.world.child.down = http_answer(answer), page(of_child)
 
 
-class TestTheFakes(SourceConformance):
+class TestTheFakes(PlaceConformance):
     @pytest.fixture
     def place(self) -> FakePlace:
         return FakePlace()
@@ -84,7 +81,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WirePlace]:
     child.close()
 
 
-class TestOverTheWire(SourceConformance):
+class TestOverTheWire(PlaceConformance):
     @pytest.fixture
     def place(self, wire: WirePlace) -> Iterator[WirePlace]:
         yield wire
