@@ -158,6 +158,33 @@ class SourceGated(Event, frozen=True):
     key_hash: str = ""
 
 
+class SourceSlowed(Event, frozen=True):
+    """After a 429 a source is asked no more than ``per_minute`` times in any minute.
+
+    From ``from_us`` on one more each minute, up to what it declares.
+    """
+
+    stream: ClassVar[str] = "source.slowed"
+    keyed_by: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: Caller
+    per_minute: Annotated[int, Meta(ge=1)]
+    from_us: int
+
+
+class SourceShared(Event, frozen=True):
+    """The source has counted more calls than we made: somebody else uses the same key.
+
+    The ``others`` count in our budget as if they were ours and made now.
+    """
+
+    stream: ClassVar[str] = "source.shared"
+    keyed_by: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: Caller
+    others: Annotated[int, Meta(ge=1, le=1_000)]
+
+
 class Quote(Event, frozen=True):
     """The last price of a ticker, with the provider's own time of it."""
 
@@ -290,12 +317,18 @@ class FetchNow(Command, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """What a source's rate budget still holds in the sliding window."""
+    """What a source's rate budget still holds in the sliding window.
+
+    The last ``reserve`` calls are kept for who waits for an answer; cycles may not use them. After
+    a 429 ``limit`` is lower than ``declared``, and rises by one each quiet minute.
+    """
 
     source: Caller
     used: int
     limit: int
     window_seconds: float
+    reserve: int = 0
+    declared: int = 0
 
 
 class CapabilityState(msgspec.Struct, frozen=True):

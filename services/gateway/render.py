@@ -41,7 +41,7 @@ def collector(answer: Answer) -> str:
         for part in (
             "\n".join([*_marks(answer), *_pairs(pairs)]),
             _table(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
-            _table(("budget", "used", "of", "in"), map(_budget, answer["budgets"])),
+            _table(("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])),
             _missing(answer["cycle"]),
         )
         if part
@@ -258,7 +258,8 @@ def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
 
 
 def _budget(budget: Answer) -> tuple[Any, ...]:
-    return (budget["source"], budget["used"], budget["limit"], f"{budget['window_seconds']:g} s")
+    window = f"{budget['window_seconds']:g} s"
+    return (budget["source"], budget["used"], budget["limit"], window, budget["reserve"])
 
 
 def _missing(cycle: Answer | None) -> str:

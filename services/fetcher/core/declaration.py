@@ -16,7 +16,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     bring the last price along. An answer larger than ``answer_bytes_max`` is not read. After a 429
     without a told time the source rests ``pause_seconds``, doubled at each one in a row up to
     ``pause_seconds_max``. ``key_hash`` tells the key in use from another one; empty where the
-    source needs none.
+    source needs none. The last ``reserve_per_minute`` calls of a minute are for who waits, not for
+    cycles. An ``adaptive`` source's budget is halved at a 429, and creeps up again.
     """
 
     name: Caller
@@ -26,6 +27,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     lost_after_seconds: float
     per_minute: int = 0
     per_second: int = 0
+    reserve_per_minute: int = 0
+    adaptive: bool = False
     quote_with_bars: bool = False
     pause_seconds: float = 60.0
     pause_seconds_max: float = 60.0

@@ -21,6 +21,8 @@ from market.messages.fetcher import (
     Sessions,
     SourceCalled,
     SourceGated,
+    SourceShared,
+    SourceSlowed,
     WatchlistAdded,
     WatchlistRemoved,
 )
@@ -33,6 +35,7 @@ from services.fetcher.core.state import (
     Cycle,
     Flight,
     Gate,
+    Health,
     Kind,
     Lane,
     Refusal,
@@ -70,7 +73,7 @@ def cycle_started(state: Collector, fact: Fact[CycleStarted]) -> Collector:
     cycle = Cycle(fact.at_us, fact.event.by)
     state = replace(state, series=series, cycle=cycle, cycle_started_us=fact.at_us)
     if fact.event.by == "process":
-        state = _as_a_new_process(state)
+        state = _as_a_new_process(state, fact.at_us)
     return _forgiven(state) if fact.event.by in ("process", "start") else state
 
 
@@ -106,9 +109,8 @@ def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
 def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
     """The call counts in its source's budget, and is under way."""
     call = fact.event
-    health = state.health_of(call.source)
-    health = replace(health, calls=budget.counted(health.calls, fact.at_us))
-    state = replace(state, health={**state.health, call.source: health})
+    health = budget.begun(state.health_of(call.source), fact.at_us)
+    state = _with_health(state, call.source, health)
     flight = Flight(call.source, fact.at_us, call.deadline_us)
     kind = kind_of(call.capability, call.timeframe)
     if kind is None:
@@ -122,7 +124,9 @@ def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
     quote = fact.event
     if quote.ticker not in state.series:
         return state
-    lane = _answered(state.of(quote.ticker).lane("quote"), quote.source, fact.at_us)
+    before = state.of(quote.ticker).lane("quote")
+    state = _ended(state, before, quote.source, fact.at_us)
+    lane = _answered(before, quote.source, fact.at_us)
     lane = replace(lane, latest_us=quote.market_time_us)
     state = _with_lane(state, quote.ticker, "quote", lane)
     return _well(state, quote.source, "quote", fact.at_us)
@@ -133,7 +137,9 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     bars = fact.event
     if bars.ticker not in state.series:
         return state
-    lane = _answered(state.of(bars.ticker).lane(bars.timeframe), bars.source, fact.at_us)
+    before = state.of(bars.ticker).lane(bars.timeframe)
+    state = _ended(state, before, bars.source, fact.at_us)
+    lane = _answered(before, bars.source, fact.at_us)
     kept = tuple(row for row in lane.tail if row[0] < bars.start_us[0])
     tail = (*kept, *rows_of(bars))[-TAIL_ROWS:]
     lane = replace(lane, tail=tail, latest_us=bars.start_us[-1])
@@ -147,9 +153,12 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     event = fact.event
     kind = kind_of(event.capability, event.timeframe)
     if kind is None:
+        state = _ended(state, state.calendar, event.source, fact.at_us)
         return replace(state, calendar=_refused(state.calendar, event, fact.at_us))
     if event.ticker in state.series:
-        lane = _refused(state.of(event.ticker).lane(kind), event, fact.at_us)
+        before = state.of(event.ticker).lane(kind)
+        state = _ended(state, before, event.source, fact.at_us)
+        lane = _refused(before, event, fact.at_us)
         state = _with_lane(state, event.ticker, kind, lane)
     return _judged(state, event)
 
@@ -174,8 +183,27 @@ def gated(state: Collector, fact: Fact[SourceGated]) -> Collector:
     return _pardoned(state, event.source, FORGIVEN) if reopened else state
 
 
+def slowed(state: Collector, fact: Fact[SourceSlowed]) -> Collector:
+    """The source's budget is what its 429 left of it."""
+    event = fact.event
+    health = replace(
+        state.health_of(event.source),
+        slowed_per_minute=event.per_minute,
+        slowed_from_us=event.from_us,
+    )
+    return _with_health(state, event.source, health)
+
+
+def shared(state: Collector, fact: Fact[SourceShared]) -> Collector:
+    """The calls of others count as if they were made now."""
+    health = state.health_of(fact.event.source)
+    calls = (*health.calls, *(fact.at_us,) * fact.event.others)
+    return _with_health(state, fact.event.source, replace(health, calls=calls))
+
+
 def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
     """The table of sessions is the new one."""
+    state = _ended(state, state.calendar, "calendar", fact.at_us)
     lane = _answered(state.calendar, "calendar", fact.at_us)
     return replace(state, table=fact.event, calendar=lane)
 
@@ -193,6 +221,8 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     Bars: barred,
     FetchRefused: refused,
     SourceGated: gated,
+    SourceSlowed: slowed,
+    SourceShared: shared,
     Sessions: opened,
 }
 """Every event that the collector hears, with what it does."""
@@ -220,8 +250,11 @@ def _forgiven(state: Collector) -> Collector:
     return state
 
 
-def _as_a_new_process(state: Collector) -> Collector:
-    """No call is under way."""
+def _as_a_new_process(state: Collector, at_us: int) -> Collector:
+    """No call is under way; those of the process before arrived at the latest when it ended."""
+    for one in state.series.values():
+        for lane in one.lanes.values():
+            state = _ended(state, lane, lane.flight.source, at_us) if lane.flight else state
     series = {
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
@@ -249,7 +282,7 @@ def _still(lane: Lane, source: str) -> Flight | None:
 def _well(state: Collector, source: str, capability: str, at_us: int) -> Collector:
     """The source answered: whoever failed before did so alone."""
     health = replace(state.health_of(source), last_answer_us=at_us, pauses=0)
-    state = replace(state, health={**state.health, source: health})
+    state = _with_health(state, source, health)
     return _without_failure(state, source, capability)
 
 
@@ -283,13 +316,24 @@ def _judged(state: Collector, event: FetchRefused) -> Collector:
     """What a refusal says about the source; what follows from it is said by its breakers."""
     if event.reason == "rate_limited":
         health = state.health_of(event.source)
-        health = replace(health, pauses=health.pauses + 1)
-        return replace(state, health={**state.health, event.source: health})
+        return _with_health(state, event.source, replace(health, pauses=health.pauses + 1))
     gate = state.gate_of(event.source, event.capability)
     if event.reason not in FAILURES:
         return _without_failure(state, event.source, event.capability)
     gate = replace(gate, failed=gate.failed or event.ticker)
     return _with_gate(state, event.source, event.capability, gate)
+
+
+def _ended(state: Collector, lane: Lane, source: str, at_us: int) -> Collector:
+    """The source's call for this lane, if there is one, has been dealt with."""
+    if lane.flight is None or lane.flight.source != source:
+        return state
+    health = budget.ended(state.health_of(source), lane.flight.at_us, at_us)
+    return _with_health(state, source, health)
+
+
+def _with_health(state: Collector, source: str, health: Health) -> Collector:
+    return replace(state, health={**state.health, source: health})
 
 
 def _with_gate(state: Collector, source: str, capability: str, gate: Gate) -> Collector:

@@ -15,6 +15,7 @@ from services.fetcher.core.state import (
     KINDS,
     URGENT_US,
     Collector,
+    Health,
     Kind,
     Series,
     capability_of,
@@ -65,7 +66,7 @@ class _Planner:
         self.state, self.options, self.now_us = state, options, now_us
         self.calls: list[SourceCalled] = []
         self.again: list[int] = []
-        self.stamps = {name: health.calls for name, health in state.health.items()}
+        self.health = dict(state.health)
         workers = {one.name: one.worker for one in (*options.sources, options.calendar)}
         self.under_way = Counter(workers.get(call.source, "") for call in calls_under_way(state))
 
@@ -84,7 +85,14 @@ class _Planner:
             self.again.append(choice.again_us)
             return
         gate = self.state.gate_of(choice.source.name, capability_of(lane.kind))
-        self._call(choice.source, lane.key, lane.kind, lane.ready_us, alone=gate.doubtful)
+        self._call(
+            choice.source,
+            lane.key,
+            lane.kind,
+            lane.ready_us,
+            alone=gate.doubtful,
+            urgent=not lane.waits,
+        )
 
     def _call(
         self,
@@ -94,16 +102,17 @@ class _Planner:
         ready_us: int,
         *,
         alone: bool = False,
+        urgent: bool = False,
     ) -> None:
         if self.under_way[source.worker] >= (1 if alone else source.together):
             return
-        stamps = self.stamps.get(source.name, ())
-        free_us = max(ready_us, budget.free_at(stamps, source, self.now_us))
+        health = self.health.get(source.name, Health())
+        free_us = max(ready_us, budget.free_at(health, source, self.now_us, urgent=urgent))
         if free_us > self.now_us:
             self.again.append(free_us)
             return
         self.under_way[source.worker] += 1
-        self.stamps[source.name] = budget.counted(stamps, self.now_us)
+        self.health[source.name] = budget.begun(health, self.now_us)
         self.calls.append(_call(source, key, kind, self.now_us))
 
 

@@ -95,9 +95,17 @@ NO_SERIES = Series()
 
 
 class Health(msgspec.Struct, frozen=True):
-    """How a source fares as a whole: its calls of the last minute, its 429s without an answer."""
+    """How a source fares as a whole: its budget, and its 429s without an answer.
 
+    ``under_way`` is when its open calls were said, ``calls`` when those of the last minute ended.
+    ``slowed_per_minute`` is what the last 429 left of its budget (0: all of it), which grows again
+    from ``slowed_from_us`` on.
+    """
+
+    under_way: tuple[int, ...] = ()
     calls: tuple[int, ...] = ()
+    slowed_per_minute: int = 0
+    slowed_from_us: int = 0
     pauses: int = 0
     last_answer_us: int = 0
 

@@ -58,7 +58,10 @@ def status_file(state: CollectorState) -> bytes:
             "brought": cycle.brought,
             "missing": {one.ticker: one.reason for one in cycle.missing},
         },
-        "budgets": {one.source: {"used": one.used, "limit": one.limit} for one in state.budgets},
+        "budgets": {
+            one.source: {"used": one.used, "limit": one.limit, "reserve": one.reserve}
+            for one in state.budgets
+        },
         "sources": {
             one.source: {
                 "usable": one.usable,
@@ -103,8 +106,15 @@ def _fetching(state: Collector) -> tuple[str, ...]:
 
 
 def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:
-    used = len(budget.within_minute(state.health_of(source.name).calls, now_us))
-    return Budget(source.name, used, source.per_minute, window_seconds=60.0)
+    health = state.health_of(source.name)
+    return Budget(
+        source=source.name,
+        used=budget.used(health, now_us),
+        limit=budget.allowed(health, source, now_us),
+        window_seconds=60.0,
+        reserve=budget.reserve(health, source, now_us),
+        declared=source.per_minute,
+    )
 
 
 def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:

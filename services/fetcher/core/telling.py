@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from market.messages.fetcher import Bars, FetchRefused, Quote, Sessions, SourceCalled
-from services.fetcher.core import failover, gates
+from market.messages.fetcher import (
+    Bars,
+    FetchRefused,
+    Quote,
+    Sessions,
+    SourceCalled,
+    SourceShared,
+    SourceSlowed,
+)
+from services.fetcher.core import budget, failover, gates
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.core.bars import bars_said
-from services.fetcher.core.declaration import Options
+from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.fold import Draft
 from services.fetcher.core.plan import wanted_since_us
 from services.fetcher.core.state import Collector, Lane, kind_of
@@ -32,9 +40,11 @@ def tell_answer(
     elif call.capability == "quote" and answer.quote is None:
         text = "the answer has no price"
         _refuse(draft, options, call, Failure("invalid", text, None, answer.answer_hash))
+    source = options.declared(call.source)
     if draft.events and not isinstance(draft.events[-1], FetchRefused):
-        source = options.declared(call.source)
         draft.say(*gates.after_answer(draft.state, source, call.capability))
+    if answer.used_told is not None and source.per_minute:
+        _share(draft, source, answer.used_told)
 
 
 def tell_failure(draft: Draft, options: Options, call: SourceCalled, failure: Failure) -> None:
@@ -130,4 +140,22 @@ def _refuse(draft: Draft, options: Options, call: SourceCalled, failure: Failure
         retry_at_us=retry_at_us,
         answer_hash=failure.answer_hash,
     )
-    draft.say(refused, *moves)
+    draft.say(refused, *_slower(state, source, failure, retry_at_us, now_us), *moves)
+
+
+def _slower(
+    state: Collector, source: Declaration, failure: Failure, until_us: int, now_us: int
+) -> list[SourceSlowed]:
+    """A 429 halves the budget, once a pause."""
+    health = state.health_of(source.name)
+    if failure.reason != "rate_limited" or not source.adaptive or now_us < health.slowed_from_us:
+        return []
+    return [SourceSlowed(source.name, budget.slowed(health, source, now_us), until_us)]
+
+
+def _share(draft: Draft, source: Declaration, used_told: int) -> None:
+    """What the source has counted beyond our calls was made by others with the same key."""
+    ours = budget.used(draft.state.health_of(source.name), draft.now_us)
+    others = min(used_told, source.per_minute) - ours
+    if others > 0:
+        draft.say(SourceShared(source.name, others))

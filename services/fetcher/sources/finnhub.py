@@ -21,6 +21,7 @@ DECLARED = Declaration(
     worker="finnhub",
     together=4,
     per_minute=60,
+    reserve_per_minute=5,
     per_second=25,  # "on top of all plans' limits, 30 calls a second", less what travel may add
     lost_after_seconds=15.0,
 )

@@ -252,7 +252,7 @@ def test_no_more_calls_go_out_than_the_budget_and_the_child_allow(world: World) 
     deck.tell("2026-01-04T13:00:00", Open())
     world.run(deck, "2026-01-04T13:10:00")
     calls = [(f.at_us, f.event) for f in deck.facts if isinstance(f.event, SourceCalled)]
-    for source, limit in (("finnhub", 60), ("yahoo", 30)):
+    for source, limit in (("finnhub", 55), ("yahoo", 27)):
         stamps = [at_us for at_us, call in calls if call.source == source]
         busiest = max(sum(at <= one < at + 60_000_000 for one in stamps) for at in stamps)
         assert busiest == limit

@@ -150,7 +150,7 @@ def test_the_status_tells_what_runs_when_and_for_whom() -> None:
     deck.tell("15:00", AddTicker("nvda"))
     world.play(deck, "15:00")
 
-    answer = deck.ask("15:01", CollectorStatus()).reply
+    answer = deck.ask("15:00:59", CollectorStatus()).reply
     assert isinstance(answer, CollectorState)
     assert (answer.running, answer.simulated, answer.market) == (True, False, "open")
     assert answer.watchlist == ("SPY", "QQQ", "NVDA")

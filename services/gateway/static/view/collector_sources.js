@@ -36,9 +36,11 @@ function trying({ capabilities }) {
   return tried.map(({ capability, reason }) => `${capability}: tried again after: ${reason}`).join("; ");
 }
 
-function budgetBar({ used, limit, window_seconds: seconds }) {
+function budgetBar({ used, limit, window_seconds: seconds, reserve, declared }) {
   const text = `${used}/${limit}`;
-  const meaning = `${text} calls in the last ${seconds} seconds`;
+  const kept = reserve ? `; the last ${reserve} are kept for who asks` : "";
+  const lowered = limit < declared ? `; ${declared} before it throttled us` : "";
+  const meaning = `${text} calls in the last ${seconds} seconds${kept}${lowered}`;
   const high = limit * NEARLY_USED;
   return h(
     "span",
