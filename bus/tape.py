@@ -414,7 +414,7 @@ def _check_absence(path: Path) -> None:
     told = read_witness(witness_of(path))
     if told and told.demands(boot_id()):
         raise TapeDamaged(
-            f"{path} is empty, though all up to seq {told.demands(boot_id())} was kept",
+            f"{path} is empty or half made, though all up to seq {told.demands(boot_id())} was kept",
             f"put the tape back, or remove {witness_of(path)} to begin a new one",
         )
 

@@ -97,13 +97,22 @@ def is_of_this_format(path: Path) -> bool:
     if plan_of(path).exists():
         text = f"another tape was being put in the place of {path}, and that is not finished"
         raise StorageFailed(text, "finish it: ./tapedeck verify --quarantine")
-    if not path.exists():
+    if not path.exists() or _is_half_made(path):
         return False
     try:
         with closing(connect_to_read(path)) as db:
             return bool(_tables(db, path)) and _format(db, path) == FORMAT
     except (*UNREADABLE, OSError) as error:
         raise _unopened(path, error) from error
+
+
+def _is_half_made(path: Path) -> bool:
+    """Only while the file is made there is a journal, which a reading connection cannot play back.
+
+    All that comes later goes through the log.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    return journal.exists() and journal.stat().st_size > 0
 
 
 def _unopened(path: Path, error: Exception) -> BusError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -492,6 +493,32 @@ class TestOpening:
 
         with closing(TapeWriter(path)) as tape:
             assert tape.head == 0
+
+    # sqlite.org/fileformat.html#the_rollback_journal: of an empty file, nothing to put back.
+    JOURNAL = bytes.fromhex("d9d505f920a163d7") + struct.pack(">5I", 0, 1, 0, 512, 4_096)
+
+    @pytest.mark.guarantee("crash-points")
+    def test_a_process_that_died_with_the_journal_of_making_the_tape_does_no_harm(
+        self, path: Path
+    ) -> None:
+        alter(path, "PRAGMA journal_mode = WAL")
+        path.with_name("tape.db-journal").write_bytes(self.JOURNAL.ljust(512, b"\0"))
+
+        with closing(TapeWriter(path)) as tape:
+            fill(tape, 3)
+        with closing(TapeWriter(path)) as tape:
+            assert tape.head == 3
+
+    @pytest.mark.guarantee("torn-writes")
+    def test_no_journal_rolls_a_tape_back_that_was_acknowledged(self, path: Path) -> None:
+        with closing(TapeWriter(path)) as tape:
+            fill(tape, 3)
+        whole = path.read_bytes()
+        path.with_name("tape.db-journal").write_bytes(self.JOURNAL.ljust(512, b"\0"))
+
+        with pytest.raises(TapeDamaged, match="though all up to seq 3 was kept"):
+            TapeWriter(path)
+        assert path.read_bytes() == whole
 
     def test_a_folder_that_is_not_there_is_told_with_the_remedy(self, tmp_path: Path) -> None:
         with pytest.raises(StorageFailed, match="check that the folder exists"):
