@@ -411,10 +411,10 @@ class _Staged:
 
 def _check_absence(path: Path) -> None:
     """No tape is begun where one is missed."""
-    told = read_witness(witness_of(path))
-    if told and told.demands(boot_id()):
+    told = read_witness(witness_of(path)) or Statement()
+    if kept := told.demands(boot_id()):
         raise TapeDamaged(
-            f"{path} is empty or half made, though all up to seq {told.demands(boot_id())} was kept",
+            f"{path} is empty or half made, though all up to seq {kept} was kept",
             f"put the tape back, or remove {witness_of(path)} to begin a new one",
         )
 
