@@ -93,7 +93,8 @@ def parse(raw: RawAnswer, effect: Fetch) -> Answer | Failure:
             high=quote.h,
             low=quote.l,
             previous_close=quote.pc,
-        )
+        ),
+        used_told=statuses.used_told(raw),
     )
 
 

@@ -38,6 +38,15 @@ def pause_seconds(raw: RawAnswer, asked_us: int) -> float | None:
     return None if reset is None else reset - asked_us / 1e6 + 1.0
 
 
+def used_told(raw: RawAnswer) -> int | None:
+    """How many calls of the window the source says it has counted: limit less remaining."""
+    limit = _number(raw.headers.get("x-ratelimit-limit"))
+    remaining = _number(raw.headers.get("x-ratelimit-remaining"))
+    if limit is None or remaining is None or not 0 <= remaining <= limit:
+        return None
+    return round(limit - remaining)
+
+
 def _number(text: str | None) -> float | None:
     try:
         number = float(text or "")

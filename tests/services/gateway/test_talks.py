@@ -65,7 +65,16 @@ def test_the_status_begins_with_the_agreed_keys_and_goes_on_with_more() -> None:
         "cache_entries": 1,
         "watchlist": ["SPY", "QQQ", "NVDA"],
     }
-    assert told["budgets"] == [{"source": "finnhub", "used": 7, "limit": 60, "window_seconds": 60}]
+    assert told["budgets"] == [
+        {
+            "source": "finnhub",
+            "used": 7,
+            "limit": 60,
+            "window_seconds": 60,
+            "reserve": 0,
+            "declared": 0,
+        }
+    ]
 
 
 def test_the_status_comes_without_the_cache_too() -> None:

@@ -52,6 +52,19 @@ def test_a_quote_is_read_as_it_stands() -> None:
     assert len(answer.answer_hash) == 64
 
 
+@pytest.mark.parametrize(
+    ("limit", "remaining", "used"),
+    [("60", "12", 48), ("60", "60", 0), ("60", "61", None), ("60", "x", None), ("", "3", None)],
+)
+def test_what_finnhub_has_counted_is_read_from_the_headers(
+    limit: str, remaining: str, used: int | None
+) -> None:
+    told = {"x_ratelimit_limit": limit, "x_ratelimit_remaining": remaining}
+    answer = parsed(QUOTE, **told)
+    assert isinstance(answer, Answer)
+    assert answer.used_told == used
+
+
 def test_zeros_mean_that_the_symbol_is_unknown() -> None:
     answer = parsed(UNKNOWN)
     assert isinstance(answer, Failure)
