@@ -494,7 +494,7 @@ class TestOpening:
         with closing(TapeWriter(path)) as tape:
             assert tape.head == 0
 
-    # Of an empty file, so that there is nothing to put back (sqlite.org/fileformat.html, section 3).
+    # That of an empty file: there is nothing to put back (sqlite.org/fileformat.html, section 3).
     JOURNAL = bytes.fromhex("d9d505f920a163d7") + struct.pack(">5I", 0, 1, 0, 512, 4_096)
 
     @pytest.mark.guarantee("crash-points")
