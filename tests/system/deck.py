@@ -185,6 +185,12 @@ class RunningDeck:
         parent = self.supervisor_pid(name)
         return next((pid for pid in self.pids() if _parent(pid) == parent), 0)
 
+    def signal_child(self, name: str, number: signal.Signals) -> int:
+        """Send it to the process that does the work, as soon as there is one; gives its id."""
+        pid = until(lambda: self.child_pid(name), READY_SECONDS, f"a process of {name}")
+        os.kill(pid, number)
+        return pid
+
     def pids(self) -> list[int]:
         """Every process of this deck: those that carry its home in their environment."""
         mine = f"TAPEDECK_HOME={self.home}\0".encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -42,8 +41,7 @@ def test_killing_each_process_under_load_loses_and_doubles_nothing_acknowledged(
 
 
 def _kill_and_heal(deck: RunningDeck, name: str) -> None:
-    before = deck.child_pid(name)
-    os.kill(before, signal.SIGKILL)
+    before = deck.signal_child(name, signal.SIGKILL)
     until(lambda: _is_back(deck, name, before), HEAL_SECONDS, f"{name} back")
 
 

@@ -30,7 +30,7 @@ SETTINGS = {
     "TAPEDECK_SUPERVISOR__BACKOFF_MAX_SECONDS": "0.2",
 }
 CHILDREN = ("bus", *SERVICES)
-ROUNDS = 40
+ROUNDS = 30
 STOP_EVERY = 4
 STOPPED_SECONDS = PRESENT_SECONDS + 0.3
 HEAL_SECONDS = 40.0
@@ -52,7 +52,8 @@ def test_a_deck_whose_processes_are_killed_and_stopped_in_many_rounds_ends_as_it
             for number in range(ROUNDS):
                 victims = chance.sample(CHILDREN, chance.choice((1, 2, 3, len(CHILDREN))))
                 if number % STOP_EVERY:
-                    _kill(deck, victims)
+                    for name in victims:
+                        deck.signal_child(name, SIGKILL)
                     kills += len(victims)
                 else:
                     _stop(deck, victims)
@@ -111,20 +112,12 @@ def test_a_kill_of_honcho_or_of_any_supervisor_leaves_nothing_and_the_next_deck_
     assert (wrong, left) == ({}, [])
 
 
-def _kill(deck: RunningDeck, names: Sequence[str]) -> None:
-    """The children of these names, as soon as they are there."""
-    for name in names:
-        os.kill(until(lambda: deck.child_pid(name), HEAL_SECONDS, f"{name} there"), SIGKILL)  # noqa: B023 - awaited here
-
-
 def _stop(deck: RunningDeck, names: Sequence[str]) -> None:
     """Stop them for longer than three heartbeats, then let them go on."""
-    pids = [deck.child_pid(name) for name in names]
-    for pid in pids:
-        os.kill(pid, SIGSTOP)
+    stopped = [deck.signal_child(name, SIGSTOP) for name in names]
     end = time.monotonic() + STOPPED_SECONDS
     until(lambda: time.monotonic() >= end, STOPPED_SECONDS + 1.0, "the time")
-    for pid in pids:
+    for pid in stopped:
         os.kill(pid, SIGCONT)
 
 
