@@ -13,7 +13,7 @@ from bus.errors import StorageFailed, TapeDamaged
 from bus.inspection import Finding, Inspection, Tables
 from bus.tapefile import REMEDY, connect_to_read
 from bus.verify import CannotRun, examine, read_tables
-from bus.watching import Probe, Progress, unwatched
+from bus.watching import Probe, Progress, first_half, second_half, unwatched
 from bus.witness import attest
 
 
@@ -47,9 +47,9 @@ def back_up(
     _check_absence(target)
     neighbour = target.with_name(f"{target.name}.new")
     try:
-        _copy(tape, neighbour, tables, _first_half(progress))
+        _copy(tape, neighbour, tables, first_half(progress))
         reached("copied")
-        inspection = verified(neighbour, tape, _second_half(progress))
+        inspection = verified(neighbour, tape, second_half(progress))
         reached("verified")
         size = neighbour.stat().st_size
         _put_in_place(neighbour, target, tables.head, inspection.seal)
@@ -123,11 +123,3 @@ def _put_in_place(neighbour: Path, target: Path, head: int, seal: bytes) -> None
         raise StorageFailed(
             f"{target} cannot be written ({error})", "name a place that can be written"
         ) from error
-
-
-def _first_half(progress: Progress) -> Progress:
-    return lambda done, of: progress(done, 2 * of)
-
-
-def _second_half(progress: Progress) -> Progress:
-    return lambda done, of: progress(of + done, 2 * of)

@@ -78,13 +78,17 @@ class TapeCopy:
     def put_events(self, rows: Iterable[Row]) -> None:
         """Events as rows of the table."""
         with _told(self.path):
+            self._db.execute("BEGIN")
             self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
 
     def put_kept(self, rows: Iterable[Row]) -> None:
         """Rows that are kept from an archived prefix."""
         with _told(self.path):
+            self._db.execute("BEGIN")
             self._db.execute(KEPT_SCHEMA)
             self._db.executemany("INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
 
     def finish(self, tables: Tables) -> None:
         """What the tape says beside its events; then it is on the disk."""

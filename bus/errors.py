@@ -81,7 +81,7 @@ class Truncated(BusError):
 
     def __init__(self, first: int) -> None:
         super().__init__(
-            f"the tape begins at seq {first}, what came before it lies in an archive",
+            f"the tape can be read from seq {first} on, what came before was archived",
             "attach the archive: ./tapedeck archive --attach FILE (--list names the files)",
         )
         self.first = first

@@ -15,7 +15,7 @@ from bus.actor import Actor
 from bus.client import Client
 from bus.clock import SystemClock
 from bus.codec import Codec
-from bus.errors import AddressRefused, Fenced, LogRegressed, StorageFailed, TapeDamaged
+from bus.errors import AddressRefused, Fenced, LogRegressed, StorageFailed, TapeDamaged, Truncated
 from bus.message import Command, Contract
 from bus.ports import Saver
 from bus.reading import TapeReader
@@ -29,7 +29,7 @@ from config.settings import PROJECT_ROOT, Settings, SettingsError, prepare_home,
 
 S = TypeVar("S")
 
-HOPELESS = (Fenced, LogRegressed, TapeDamaged, AddressRefused)
+HOPELESS = (Fenced, LogRegressed, TapeDamaged, Truncated, AddressRefused)
 """What a restart cannot mend: the deck stops and says so."""
 
 log = structlog.get_logger()

@@ -68,7 +68,10 @@ class Hub(Protocol):
 
 
 class TapeReading(Protocol):
-    """The tape as its readers see it: pages by position, the same call on every transport."""
+    """The tape as its readers see it: pages by position, the same call on every transport.
+
+    What was archived and is not attached raises `Truncated`, but for the last words from before.
+    """
 
     def read(self, after: int, limit: int) -> list[Record]:
         """The records that follow ``after``, oldest first.
@@ -84,6 +87,9 @@ class TapeReading(Protocol):
 
     def head(self) -> int:
         """The last seq."""
+
+    def first(self) -> int:
+        """The first seq from which on everything can be read; 1 for an empty tape."""
 
     def last(self, subject: str) -> int:
         """The last seq of the subject, 0 where there is none; each record's ``prev`` leads on."""

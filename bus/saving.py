@@ -22,15 +22,31 @@ FACTS_BETWEEN = 5_000
 SECONDS_BETWEEN = 600.0
 """A snapshot only shortens the fold at a start; the indicators' one has 0.3 MB a ticker."""
 
+_UNREADABLE = (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 log = structlog.get_logger()
 
 
-class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
+class Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    """A state's bytes, and where on which tape they stand for which code."""
+
     tape_id: str
     code: str
     position: int
     crc: int
     state: bytes
+
+
+def read_snapshot(path: Path) -> Snapshot | None:
+    """The snapshot in a file; None where there is none, or none that is what was written."""
+    try:
+        snapshot = msgspec.msgpack.decode(path.read_bytes(), type=Snapshot)
+    except FileNotFoundError:
+        return None
+    except _UNREADABLE as error:
+        log.warning("snapshot.unreadable", path=str(path), error=str(error))
+        return None
+    return snapshot if _checksum(snapshot.state, snapshot.position) == snapshot.crc else None
 
 
 class SnapshotSaver(Generic[S]):
@@ -57,16 +73,15 @@ class SnapshotSaver(Generic[S]):
         A snapshot that does not fit is left aside, and the tape is folded.
         """
         self._tape_id = tape_id
-        try:
-            snapshot = msgspec.msgpack.decode(self._path.read_bytes(), type=_Snapshot)
-            if self._fits(snapshot):
+        snapshot = read_snapshot(self._path)
+        if snapshot is not None and self._fits(snapshot):
+            try:
                 state = msgspec.msgpack.decode(snapshot.state, type=self._kind)
+            except _UNREADABLE as error:
+                log.warning("snapshot.unreadable", path=str(self._path), error=str(error))
+            else:
                 self._saved_at = snapshot.position
                 return state, snapshot.position
-        except FileNotFoundError:
-            return self._initial(), 0
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            log.warning("snapshot.unreadable", path=str(self._path), error=str(error))
         return self._initial(), 0
 
     def save(self, state: S, position: int) -> S:
@@ -83,14 +98,13 @@ class SnapshotSaver(Generic[S]):
         if position > self._saved_at:
             self._write(state, position)
 
-    def _fits(self, snapshot: _Snapshot) -> bool:
-        same = (snapshot.tape_id, snapshot.code) == (self._tape_id, self._code)
-        return same and _checksum(snapshot.state, snapshot.position) == snapshot.crc
+    def _fits(self, snapshot: Snapshot) -> bool:
+        return (snapshot.tape_id, snapshot.code) == (self._tape_id, self._code)
 
     def _write(self, state: S, position: int) -> None:
         data = msgspec.msgpack.encode(state)
         crc = _checksum(data, position)
-        snapshot = _Snapshot(self._tape_id, self._code, position, crc, data)
+        snapshot = Snapshot(self._tape_id, self._code, position, crc, data)
         self._saved_at, self._saved_seconds = position, self._clock.elapsed_seconds()
         try:
             replace_file(self._path, msgspec.msgpack.encode(snapshot))

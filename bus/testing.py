@@ -185,6 +185,10 @@ class FactTape:
         """See `bus.ports.TapeReading`."""
         return self._facts[-1].seq if self._facts else 0
 
+    def first(self) -> int:
+        """See `bus.ports.TapeReading`."""
+        return self._facts[0].seq if self._facts else 1
+
     def last(self, subject: str) -> int:
         """See `bus.ports.TapeReading`."""
         return max((fact.seq for fact in self._facts if fact.event.subject == subject), default=0)

@@ -190,7 +190,7 @@ def look_at_all(
     while after < tables.head and unreadable < UNREADABLE_MAX:
         before = after
         try:
-            for columns, crc, seal in _page(db, after, tables.head):
+            for columns, crc, seal in page_after(db, after, tables.head):
                 inspection.look(columns, crc, seal)
                 after = columns[0]
         except UNREADABLE as error:
@@ -212,9 +212,9 @@ def _look_at_kept(db: sqlite3.Connection, inspection: Inspection) -> None:
         inspection.find(0, f"what is kept of the archived events cannot be read ({error})")
 
 
-def _page(db: sqlite3.Connection, after: int, head: int) -> Iterator[tuple[Any, Any, object]]:
+def page_after(db: sqlite3.Connection, after: int, to: int) -> Iterator[tuple[Any, Any, object]]:
     """Rows of some megabytes at most; while a cursor is open the writer's log can only grow."""
-    with closing(db.execute(_ROWS, (after, head, PAGE_ROWS))) as rows:
+    with closing(db.execute(_ROWS, (after, to, PAGE_ROWS))) as rows:
         size = 0
         for *columns, crc, seal in rows:
             yield columns, crc, seal

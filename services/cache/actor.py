@@ -57,7 +57,7 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
     def read_bars(shelf: Shelf, query: ReadBars, now_us: int) -> BarSeries:
         del now_us
         as_of = query.as_of_us
-        seq = shelf.seq if as_of is None else shelf.tables.seq_at(as_of)
+        seq = shelf.seq if as_of is None else shelf.seq_at(as_of)
         key = shelf.key(_ticker(query.ticker, extended=extended), seq)
         rows = shelf.tables.bars(key, query.timeframe, query.limit, None if as_of is None else seq)
         return _series(key, query, seq, adjusted(rows) if query.adjusted else rows)
@@ -66,10 +66,10 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
     def find(shelf: Shelf, query: FindEvents, now_us: int) -> SeqsFound:
         del now_us
         as_of = query.as_of_us
-        last = shelf.seq if as_of is None else shelf.tables.seq_at(as_of)
-        seqs = shelf.tables.find(
-            query.subject, query.from_seq, last, query.limit, newest=query.newest
-        )
+        last = shelf.seq if as_of is None else shelf.seq_at(as_of)
+        # The newest are those that can be read; who names a seq is told where that is archived.
+        first = max(query.from_seq, shelf.tape.first()) if query.newest else query.from_seq
+        seqs = shelf.tables.find(query.subject, first, last, query.limit, newest=query.newest)
         more = len(seqs) == query.limit and not query.newest
         return SeqsFound(tuple(seqs), last, seqs[-1] + 1 if more else 0)
 

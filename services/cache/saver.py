@@ -43,8 +43,9 @@ class ShelfSaver:
         return saved
 
     def finish(self, state: Shelf, position: int) -> None:
-        """See `bus.ports.Saver`."""
-        del position
+        """See `bus.ports.Saver`; what was heard to no effect counts too."""
+        if position > state.seq:
+            state.written(position)
         state.tables.close()
 
     def _export(self, shelf: Shelf) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bus.codec import Codec
+from bus.errors import Truncated
 from bus.message import Fact
 from bus.ports import TapeReading
 from market.messages.analyzer import Decision
@@ -47,6 +48,16 @@ class Shelf:
         """The seq the shelf stands at."""
         return self.tables.position
 
+    def seq_at(self, at_us: int) -> int:
+        """The last seq recorded at or before the instant, 0 where there is none.
+
+        Raises `Truncated` for an instant before the first event that can be read.
+        """
+        seq = self.tables.seq_at(at_us)
+        if seq < (first := self.tape.first()) - 1:
+            raise Truncated(first)
+        return seq
+
     def key(self, ticker: str, seq: int) -> str:
         """The key a ticker was shown under at a seq; one that carries the mark is meant literally.
 
@@ -67,7 +78,7 @@ class Shelf:
 
     def snapshot(self, ticker: str, now_us: int, as_of_us: int | None = None) -> TickerSnapshot:
         """What is known of a ticker now, or what was known at an instant."""
-        seq = self.seq if as_of_us is None else self.tables.seq_at(as_of_us)
+        seq = self.seq if as_of_us is None else self.seq_at(as_of_us)
         key = self.key(ticker, seq)
         return snapshot(
             key,

@@ -216,6 +216,48 @@ class RestoreWanted(Arguments, frozen=True):
     yes: Annotated[bool, Meta(description="do not ask, once it is told what is replaced")] = False
 
 
+class ArchiveWanted(Arguments, frozen=True):
+    """One of: a prefix to be archived, an archive to be attached or detached, a list."""
+
+    before: Annotated[
+        str | None,
+        Meta(
+            description="archive what was recorded before this instant: 2026-11-20; "
+            "the deck must be stopped"
+        ),
+    ] = None
+    attach: Annotated[
+        str, Meta(description="unpack this archive, so that what is in it can be read again")
+    ] = ""
+    detach: Annotated[str, Meta(description="remove what --attach unpacked of this archive")] = ""
+    listed: Annotated[bool, Meta(description="list the archives in the home")] = msgspec.field(
+        name="list", default=False
+    )
+    vacuum: Annotated[
+        bool,
+        Meta(
+            description="with --before: make the tape's file smaller at once, for which the disk "
+            "needs as much room as the tape then has; without it new events fill the room"
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no instant, or not one wish."""
+        _ = self.before_us
+        wishes = (self.before is not None, self.attach, self.detach, self.listed)
+        if sum(map(bool, wishes)) != 1:
+            raise Refused(
+                "bad_argument",
+                "archive takes one of --before, --attach, --detach and --list",
+                "see ./tapedeck archive --help",
+            )
+
+    @property
+    def before_us(self) -> int:
+        """The instant in microseconds UTC, 0 without one; raises `Refused`."""
+        return instant_us(self.before) if self.before is not None else 0
+
+
 def read_arguments(kind: type[A], given: Mapping[str, Any], *, texts: bool) -> A:
     """The arguments by name; with ``texts`` numbers may come as text, as in a query string.
 

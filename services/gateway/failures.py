@@ -30,6 +30,7 @@ STATUS: Final[dict[str, int]] = {
     "unknown_symbol": 404,
     "unknown_verb": 404,
     "method_not_allowed": 405,
+    "truncated": 410,
     "message_too_large": 413,
     "internal_error": 500,
     "not_ready": 503,

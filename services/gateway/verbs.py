@@ -29,6 +29,7 @@ from services.gateway.answers import (
     WatchlistAnswer,
 )
 from services.gateway.arguments import (
+    ArchiveWanted,
     Arguments,
     BackupWanted,
     BarsWanted,
@@ -320,6 +321,13 @@ VERBS: Final[tuple[Verb, ...]] = (
         help="Put a backup in the tape's place; what it replaces is moved to quarantine/.",
         arguments=RestoreWanted,
         program="keeping.restore",
+        offline=True,
+    ),
+    Verb(
+        name="archive",
+        help="Move the oldest events off the tape to a compressed file; attach or list such files.",
+        arguments=ArchiveWanted,
+        program="keeping.archive",
         offline=True,
     ),
 )

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from bus.attaching import attach
 from bus.backup import back_up
+from bus.cutting import cut, planned_cut
 from bus.quarantine import quarantine
 from bus.replacing import finish_replacing
 from bus.restore import offer, restore
@@ -48,10 +50,22 @@ def _steps(reached: Probe) -> Progress:
     return lambda done, of: reached(f"{done} of {of} events")
 
 
+def _archive(home: Path, reached: Probe) -> None:
+    header = planned_cut(home / "tape.db", 6_000)
+    assert header is not None
+    cut(home / "tape.db", header, progress=_steps(reached), reached=reached)
+
+
+def _attach(home: Path, reached: Probe) -> None:
+    attach(home / "tape.db", home / "archive" / "tape-1-6.xz", _steps(reached), reached)
+
+
 WORKS: dict[str, Callable[[Path, Probe], None]] = {
     "backup": _backup,
     "quarantine": _quarantine,
     "restore": _restore,
+    "archive": _archive,
+    "attach": _attach,
 }
 
 

@@ -17,7 +17,7 @@ from bus.inspection import FINDINGS_MAX, WHOLE, Finding, Inspection
 from bus.reading import PAGE_BYTES_MAX, TapeReader
 from bus.seal import first_seal, next_seal
 from bus.tape import TapeWriter
-from bus.verify import CannotRun, _page, inspect, look_at_all, read_tables
+from bus.verify import CannotRun, inspect, look_at_all, page_after, read_tables
 from bus.witness import Witness, boot_id, witness_of
 
 SUBJECTS = ("market.quote.A", "market.quote.B")
@@ -258,7 +258,7 @@ def test_a_large_tape_is_read_in_pages_of_some_megabytes(path: Path) -> None:
     with closing(TapeWriter(path)) as tape:
         write(tape, 8, msgspec.msgpack.encode(bytes(1_000_000)))
     with closing(sqlite3.connect(path)) as db:
-        page = list(_page(db, 0, 26))
+        page = list(page_after(db, 0, 26))
 
     assert sum(len(columns[-1]) for columns, *_ in page) <= PAGE_BYTES_MAX + BODY_BYTES_MAX
     assert inspect(path).records == 26

@@ -61,8 +61,8 @@ class TapeReadingConformance:
     ) -> None:
         assert tape.seq_at(at_us) == sum(time <= at_us for time in TIMES_US)
 
-    def test_the_head_is_the_last_seq(self, tape: TapeReading) -> None:
-        assert tape.head() == len(FACTS)
+    def test_first_and_head_are_the_first_and_the_last_seq(self, tape: TapeReading) -> None:
+        assert (tape.first(), tape.head()) == (1, len(FACTS))
 
     def test_from_the_last_of_a_subject_links_lead_back_through_all_of_it(
         self, tape: TapeReading
@@ -82,3 +82,4 @@ class TapeReadingConformance:
     def test_an_empty_tape_has_nothing(self, empty_tape: TapeReading) -> None:
         assert (empty_tape.read(0, 5), empty_tape.get([1])) == ([], [])
         assert (empty_tape.head(), empty_tape.seq_at(50), empty_tape.last("a.b.c")) == (0, 0, 0)
+        assert empty_tape.first() == 1

@@ -39,6 +39,9 @@ class FakeTape:
     def head(self) -> int:
         return self.records[-1].seq if self.records else 0
 
+    def first(self) -> int:
+        return self.records[0].seq if self.records else 1
+
     def last(self, subject: str) -> int:
         return max((r.seq for r in self.records if r.subject == subject), default=0)
 
