@@ -8,7 +8,8 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta, structs
@@ -41,7 +42,8 @@ _TOKEN_LENGTH_MIN = 16
 
 _PLAIN_NAMES = ("TAPEDECK_HOME", "TAPEDECK_CONFIG", "FINNHUB_API_KEY")
 
-Source = Literal["finnhub", "yahoo", "simulated"]  # each is a module of services/fetcher/sources
+# Each is a module of services/fetcher/sources, and this the one place where it is entered.
+Source = Literal["finnhub", "yahoo", "files", "simulated"]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Percent = Annotated[float, Meta(ge=0.01, le=100)]
 Weight = Annotated[float, Meta(ge=0, le=1)]
@@ -73,6 +75,8 @@ class FetcherSettings(msgspec.Struct, frozen=True, kw_only=True):
     watchlist: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     extended_symbols: bool = False
     finnhub_per_minute: Annotated[int, Meta(ge=1, le=300)] = 60
+    files_folder: str = ""
+    files_zone: str = ""
     simulated_seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 7
 
 
@@ -155,6 +159,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def state_dir(self) -> Path:
         """The folder of projections and snapshots, which can be built again from the tape."""
         return self.home / "state"
+
+    @property
+    def files_folder(self) -> Path | None:
+        """The operator's own folder of bars, None where none is set."""
+        folder = self.fetcher.files_folder
+        return PROJECT_ROOT / Path(folder).expanduser() if folder else None
 
     @property
     def tape_path(self) -> Path:
@@ -319,7 +329,16 @@ def _exposure_fault(settings: Settings) -> str:
 def _fetcher_fault(settings: Settings) -> str:
     if settings.fetcher.sources:
         return ""
-    return "fetcher.sources is empty: name at least one of finnhub, yahoo, simulated."
+    return f"fetcher.sources is empty: name at least one of {', '.join(get_args(Source))}."
+
+
+def _files_zone_fault(settings: Settings) -> str:
+    zone = settings.fetcher.files_zone
+    try:
+        ZoneInfo(zone or "UTC")
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return f"fetcher.files_zone is {zone!r}, but must be a zone like America/New_York."
+    return ""
 
 
 def _analyzer_fault(settings: Settings) -> str:
@@ -345,6 +364,7 @@ _RULES = (
     _ipc_path_fault,
     _exposure_fault,
     _fetcher_fault,
+    _files_zone_fault,
     _analyzer_fault,
     _indicators_fault,
 )

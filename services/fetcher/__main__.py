@@ -6,7 +6,8 @@ from bus.host import serve, start
 from market.messages import CONTRACT
 from services.fetcher.actor import build
 from services.fetcher.effects import Open
-from services.fetcher.options import options_of, ports_of
+from services.fetcher.options import options_of
+from services.fetcher.ports import real_ports
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
         build(options_of(settings)),
         CONTRACT,
         settings,
-        ports=ports_of(settings),
+        ports=real_ports(settings),
         opening=[Open()],
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from config.settings import Settings, SettingsError
 from market.symbols import BadTicker, canonical
 from services.fetcher.core.declaration import Declaration, Options, Unusable
-from services.fetcher.ports import Ports, real_ports
 from services.fetcher.sources import calendar, declared
 
 
@@ -34,8 +33,3 @@ def _watchlist(texts: tuple[str, ...], *, extended: bool) -> tuple[str, ...]:
         return tuple(canonical(text, extended=extended) for text in texts)
     except BadTicker as error:
         raise SettingsError(f"fetcher.watchlist holds {error.text!r}: {error.remedy}.") from error
-
-
-def ports_of(settings: Settings) -> Ports:
-    """What the collector touches; nothing is started before it is needed."""
-    return real_ports(settings.home, settings.finnhub_api_key)

@@ -31,6 +31,8 @@ def fetch(effect: Fetch, ports: Ports) -> Command:
     source = real(effect.call.source)
     raw = source.ask(effect, ports)
     answer = raw if isinstance(raw, Failure) else read(source, raw, effect)
+    for fault in answer.faults if isinstance(answer, Answer) else ():
+        log.warning("row.refused", source=effect.call.source, ticker=effect.call.ticker, row=fault)
     return _outcome(effect.call, effect.at_us, answer)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from config.settings import Secret
+from config.settings import Secret, Settings
 from services.fetcher.child.client import Child, ChildProcess
+from services.fetcher.folder import Folder, OwnFolder
 from services.fetcher.http import Http, get
 
 
@@ -28,6 +29,7 @@ class Ports:
     finnhub_key: Secret
     child: Child
     files: Files
+    folder: Folder
 
 
 class HomeFiles:
@@ -51,11 +53,13 @@ class HomeFiles:
             self._written_us[name] = at_us
 
 
-def real_ports(home: Path, finnhub_key: Secret) -> Ports:
+def real_ports(settings: Settings) -> Ports:
     """The ports of a running collector; nothing is started before it is needed."""
+    memory = settings.state_dir / "files_read.json"
     return Ports(
         http=get,
-        finnhub_key=finnhub_key,
-        child=ChildProcess(home / "yfinance"),
-        files=HomeFiles(home),
+        finnhub_key=settings.finnhub_api_key,
+        child=ChildProcess(settings.home / "yfinance"),
+        files=HomeFiles(settings.home),
+        folder=OwnFolder(settings.files_folder, settings.fetcher.files_zone, memory),
     )

@@ -195,7 +195,7 @@ def test_words_are_taken_in_any_case_and_lists_by_commas(root: Path) -> None:
             "TAPEDECK_FETCHER__SOURCES",
             "yahoo,finhub",
             "'yahoo,finhub', but must be a list of at most 10,"
-            " each one of finnhub, simulated, yahoo:"
+            " each one of files, finnhub, simulated, yahoo:"
             " correct it, or remove it for the default, ('finnhub', 'yahoo', 'simulated').",
         ),
         (
@@ -455,7 +455,7 @@ def test_a_loopback_host_needs_no_token(root: Path, host: str) -> None:
     [
         (
             {"TAPEDECK_FETCHER__SOURCES": ","},
-            "fetcher.sources is empty: name at least one of finnhub, yahoo, simulated.",
+            "fetcher.sources is empty: name at least one of finnhub, yahoo, files, simulated.",
         ),
         (
             {"TAPEDECK_INDICATORS__MACD_FAST": "26"},

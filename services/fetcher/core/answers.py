@@ -52,13 +52,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one call brought: validated bars, a quote still to be judged, or both.
 
     ``symbol`` is the symbol that the answer says it is about, in our spelling; empty where it says
-    nothing. ``used_told`` is how many calls of the last minute the provider says it has counted.
+    nothing. ``faults`` tells the first few refused rows in words. ``used_told`` is how many calls
+    of the last minute the provider says it has counted.
     """
 
     quote: QuoteAnswer | None = None
     bars: Columns | None = None
     answer_hash: str = ""
     refused_rows: int = 0
+    faults: tuple[str, ...] = ()
     symbol: str = ""
     used_told: int | None = None
 

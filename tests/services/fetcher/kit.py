@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from services.fetcher.child.frames import (
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.state import Collector
+from services.fetcher.folder import OwnFolder
 from services.fetcher.ports import Ports
 from services.fetcher.raw import RawAnswer
 from services.fetcher.sources import calendar, finnhub, simulated, yahoo
@@ -129,7 +131,8 @@ class World:
         self.http = FakeHttp(self.clock)
         self.child = FakeChild(self.clock)
         self.files = FakeFiles()
-        self.ports = Ports(self.http, Secret(self.key), self.child, self.files)
+        folder = OwnFolder(None, "", Path("unused"))
+        self.ports = Ports(self.http, Secret(self.key), self.child, self.files, folder)
 
     def cut_off(self) -> None:
         """Nobody can be reached any more."""

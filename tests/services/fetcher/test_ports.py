@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from config.settings import FetcherSettings, Secret, Settings, SettingsError
 from services.fetcher.core.declaration import Options
 from services.fetcher.effects import Save
-from services.fetcher.options import options_of, ports_of
+from services.fetcher.options import options_of
 from services.fetcher.perform import save
 from services.fetcher.ports import HomeFiles, real_ports
 
@@ -53,7 +53,7 @@ def test_of_many_writers_the_latest_state_stays_and_no_reader_sees_half_of_one(
 
 
 def test_a_file_that_cannot_be_written_is_logged_and_stops_nothing(tmp_path: Path) -> None:
-    ports = real_ports(tmp_path / "nowhere", Secret())
+    ports = real_ports(Settings(home=tmp_path / "nowhere"))
     with capture_logs() as logs:
         save(Save("status.json", b"", 1), ports)
     structlog.reset_defaults()
@@ -66,7 +66,7 @@ def test_the_settings_say_who_is_asked_and_how_often(tmp_path: Path) -> None:
     assert options.declared("finnhub").per_minute == 60
     assert options.unusable == ()
     assert (options.interval_seconds, options.auto_start, options.seed) == (300, True, 7)
-    assert ports_of(Settings(home=tmp_path)).finnhub_key == Secret()
+    assert real_ports(Settings(home=tmp_path)).finnhub_key == Secret()
 
 
 def test_a_first_watchlist_is_spelt_canonically_or_stops_the_start(tmp_path: Path) -> None:

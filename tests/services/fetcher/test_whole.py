@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from bus.testing import given, microseconds
-from config.settings import Secret
+from config.settings import Secret, Settings
 from market.messages.fetcher import Bars, CycleFinished, FetchRefused, Quote
 from services.fetcher.actor import build
 from services.fetcher.child.client import ChildProcess
@@ -24,7 +24,7 @@ NOW = "2026-01-05T16:47:00"
 
 @pytest.fixture
 def ports(tmp_path: Path) -> Iterator[Ports]:
-    found = real_ports(tmp_path, Secret(GOOD_KEY))
+    found = real_ports(Settings(home=tmp_path, finnhub_api_key=Secret(GOOD_KEY)))
     yield found
     assert isinstance(found.child, ChildProcess)
     found.child.close()

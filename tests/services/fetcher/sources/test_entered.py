@@ -10,10 +10,11 @@ from config.settings import Source
 from services.fetcher.core.declaration import Declaration
 from services.fetcher.sources import declared, real
 from tests.conformance.source import SourceConformance
+from tests.services.fetcher.sources.test_files import TestFiles as _Files
 from tests.services.fetcher.sources.test_finnhub import TestFinnhub as _Finnhub
 from tests.services.fetcher.sources.test_yahoo import TestYahoo as _Yahoo
 
-SUITES: tuple[SourceConformance, ...] = (_Finnhub(), _Yahoo())
+SUITES: tuple[SourceConformance, ...] = (_Finnhub(), _Yahoo(), _Files())
 NAMES = get_args(Source)
 REAL = [name for name in NAMES if name != "simulated"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,11 @@ from config.settings import Secret
 from market.messages.fetcher import Reason, SourceCalled
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.effects import Fetch
-from services.fetcher.ports import Ports
 from services.fetcher.raw import RawAnswer
 from services.fetcher.sources import finnhub, read
 from tests.conformance.source import STATUSES, Sample, SourceConformance
 from tests.fakes.finnhub import NO_ACCESS
-from tests.services.fetcher.kit import FakeChild, FakeFiles, World
+from tests.services.fetcher.kit import World
 
 NOW_US = microseconds("2026-09-16T15:03:00")
 QUOTE = (
@@ -60,7 +60,7 @@ def test_what_finnhub_has_counted_is_read_from_the_headers(
     limit: str, remaining: str, used: int | None
 ) -> None:
     told = {"x_ratelimit_limit": limit, "x_ratelimit_remaining": remaining}
-    answer = parsed(QUOTE, **told)
+    answer = parsed(QUOTE, 200, "application/json", **told)
     assert isinstance(answer, Answer)
     assert answer.used_told == used
 
@@ -143,7 +143,7 @@ def test_the_key_goes_into_a_header_and_a_share_class_is_written_with_a_dot() ->
         return RawAnswer(200, {"content-type": "application/json"}, QUOTE)
 
     world = World()
-    ports = Ports(http, Secret("the key"), FakeChild(world.clock), FakeFiles())
+    ports = replace(world.ports, http=http, finnhub_key=Secret("the key"))
     finnhub.ask(Fetch(SourceCalled("finnhub", "quote", "BRK-B"), NOW_US, 0), ports)
     assert asked == [
         "https://finnhub.io/api/v1/quote",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bus.testing import microseconds
-from config.settings import Secret
+from config.settings import Secret, Settings
 from services.fetcher.child.client import ChildProcess
-from services.fetcher.http import get
-from services.fetcher.ports import HomeFiles, Ports
+from services.fetcher.ports import Ports, real_ports
 from tests.fakes.faults import AnyFault, Reset, Status
 from tests.fakes.finnhub import GOOD_KEY, OVER_LIMIT, WRONG_KEY
 from tests.fakes.providers import Providers
@@ -77,7 +77,8 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WirePlace]:
     with Providers(clock=lambda: NOW_US / 1e6) as providers, pytest.MonkeyPatch.context() as patch:
         for name, value in providers.environment.items():
             patch.setenv(name, value)
-        yield WirePlace(providers, Ports(get, Secret(GOOD_KEY), child, HomeFiles(home)))
+        settings = Settings(home=home, finnhub_api_key=Secret(GOOD_KEY))
+        yield WirePlace(providers, replace(real_ports(settings), child=child))
     child.close()
 
 
