@@ -181,7 +181,7 @@ class Judge:
         story = self._story
         if (tape.head, tape.heads) != (len(story.records), story.heads):
             yield f"the writer opens at seq {tape.head}, with heads {tape.heads}"
-        if _without_epochs(tape.marks) != _without_epochs(story.marks):
+        if without_epochs(tape.marks) != without_epochs(story.marks):
             yield f"the writer opens with the marks {tape.marks}"
         yield from self._of_appending(tape)
 
@@ -269,5 +269,6 @@ def _first_difference(truth: list[Any], rows: list[Any]) -> int | None:
     return next((n for n, (was, found) in enumerate(same, 1) if was != found), None)
 
 
-def _without_epochs(marks: dict[str, Mark]) -> dict[str, Mark]:
+def without_epochs(marks: dict[str, Mark]) -> dict[str, Mark]:
+    """The marks of who ever spoke, as far as events tell of them."""
     return {name: mark._replace(epoch=0) for name, mark in marks.items() if mark.mark != -1}

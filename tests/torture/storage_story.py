@@ -37,7 +37,6 @@ class Story:
     records: list[Record] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
     marks: dict[str, Mark] = field(default_factory=dict)
-    refused: int = 0
 
     def __post_init__(self) -> None:
         self._chance = Random(self.seed)
@@ -51,6 +50,11 @@ class Story:
     def synced(self) -> int:
         """The last seq that an acknowledgement called `synced`, or that stood before such a one."""
         return max((c.head for c in self.commits if c.durability == "synced"), default=0)
+
+    def copy(self) -> Story:
+        """The same as far as it was told; it goes on in its own way."""
+        told = len(self.commits)
+        return Story(self.seed + told, self.sizes, [*self.records], [*self.commits], {**self.marks})
 
     def begin(self, tape: TapeWriter) -> None:
         """Every producer is greeted."""
