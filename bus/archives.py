@@ -14,7 +14,7 @@ from bus.beginning import Beginning
 from bus.errors import BusError
 from bus.inspection import Finding
 from bus.reading import TapeReader, attached_of
-from bus.verify import inspect
+from bus.verify import Checked, Report, inspect
 from bus.watching import Progress, unwatched
 
 
@@ -48,16 +48,6 @@ class Archives(msgspec.Struct, frozen=True):
     archives: tuple[Known, ...]
 
 
-class Checked(msgspec.Struct, frozen=True):
-    """An archive, or what is unpacked of one, that was read whole."""
-
-    path: str
-    first: int
-    last: int
-    found: int
-    findings: tuple[Finding, ...]
-
-
 def known_archives(tape: Path) -> Archives:
     """The archives by their headers; raises `StorageFailed` and `TapeDamaged` for the tape."""
     with closing(TapeReader(tape)) as reader:
@@ -76,13 +66,34 @@ def known_archives(tape: Path) -> Archives:
     return Archives(begins.after + 1, readable_from, missing_to, (*ordered, *unread))
 
 
+def inspect_all(tape: Path, progress: Progress = unwatched) -> Report:
+    """Read the tape and all that was archived of it; raises `CannotRun`."""
+    report = inspect(tape, progress)
+    try:
+        missing_to = known_archives(tape).missing_to
+    except BusError:  # the tape is damaged, which its report tells
+        missing_to = 0
+    archives = check_archives(tape, progress)
+    return msgspec.structs.replace(report, archives=archives, missing_to=missing_to)
+
+
 def check_archives(tape: Path, progress: Progress = unwatched) -> tuple[Checked, ...]:
     """Read every archive in the home, and what is unpacked of it, whole."""
     attached = sorted(attached_of(tape).glob("tape-*.db"))
     return (
-        *(_checked_archive(path, progress) for path in _files(tape)),
+        *(checked(path, progress) for path in _files(tape)),
         *(_checked_unpacked(path, progress) for path in attached),
     )
+
+
+def checked(path: Path, progress: Progress = unwatched) -> Checked:
+    """Read one archive whole."""
+    try:
+        header, inspection = check_archive(path, progress)
+    except BusError as error:
+        return Checked(str(path), 0, 0, 1, (Finding(0, error.message),))
+    findings = tuple(inspection.findings)
+    return Checked(str(path), header.after + 1, header.last, inspection.found, findings)
 
 
 def _files(tape: Path) -> list[Path]:
@@ -116,15 +127,6 @@ def _known(tape: Path, path: Path, header: Header, joined: set[Path]) -> Known:
         attached=unpacked(tape, header.name).exists(),
         joined=path in joined,
     )
-
-
-def _checked_archive(path: Path, progress: Progress) -> Checked:
-    try:
-        header, inspection = check_archive(path, progress)
-    except BusError as error:
-        return Checked(str(path), 0, 0, 1, (Finding(0, error.message),))
-    findings = tuple(inspection.findings)
-    return Checked(str(path), header.after + 1, header.last, inspection.found, findings)
 
 
 def _checked_unpacked(path: Path, progress: Progress) -> Checked:

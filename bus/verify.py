@@ -40,13 +40,23 @@ class CannotRun(BusError):
     code = "cannot_run"
 
 
+class Checked(msgspec.Struct, frozen=True):
+    """An archive, or what is unpacked of one, that was read whole."""
+
+    path: str
+    first: int
+    last: int
+    found: int
+    findings: tuple[Finding, ...]
+
+
 class Report(msgspec.Struct, frozen=True):
     """What was read, and what was found.
 
-    The tape's events are those from ``first`` to ``head``; what came before lies in archives.
-    ``sound`` events are whole by themselves; all up to ``sound_to`` are, with their order and the
-    seals over them. ``kept_to`` is how far events were acknowledged. ``found`` counts all findings,
-    ``findings`` holds the first twenty.
+    The tape's events are those from ``first`` to ``head``; what came before lies in archives, those
+    up to ``missing_to`` in archives that are not here. ``sound`` events are whole by themselves;
+    all up to ``sound_to`` are, with their order and the seals over them. ``kept_to`` is how far
+    events were acknowledged. ``found`` counts all findings, ``findings`` holds the first twenty.
     """
 
     path: str
@@ -59,6 +69,13 @@ class Report(msgspec.Struct, frozen=True):
     sound_to: int
     found: int
     findings: tuple[Finding, ...]
+    archives: tuple[Checked, ...] = ()
+    missing_to: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found, on the tape or in its archives."""
+        return not self.found and not any(archive.found for archive in self.archives)
 
 
 def inspect(path: Path, progress: Progress = unwatched) -> Report:

@@ -182,7 +182,7 @@ class VerifyWanted(Arguments, frozen=True):
     path: Annotated[
         str,
         Meta(
-            description="a tape, or a backup of one; the home's tape by default",
+            description="a tape, a backup or an archive; the home's tape by default",
             extra={POSITIONAL: True},
         ),
     ] = ""
@@ -256,6 +256,15 @@ class ArchiveWanted(Arguments, frozen=True):
     def before_us(self) -> int:
         """The instant in microseconds UTC, 0 without one; raises `Refused`."""
         return instant_us(self.before) if self.before is not None else 0
+
+
+class ImportWanted(Arguments, frozen=True):
+    """An older collector's data."""
+
+    folder: Annotated[
+        str,
+        Meta(description="the folder in which an older collector kept its data", min_length=1),
+    ]
 
 
 def read_arguments(kind: type[A], given: Mapping[str, Any], *, texts: bool) -> A:

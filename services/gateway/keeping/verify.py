@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from bus.actor import Refused
+from bus.archives import checked, inspect_all
+from bus.inspection import Finding
 from bus.quarantine import Quarantined, quarantine
 from bus.replacing import finish_replacing, unfinished
-from bus.verify import CannotRun, Report, inspect
+from bus.verify import CannotRun, Checked, Report, inspect
 from config.settings import Settings
 from services.gateway.arguments import VerifyWanted
 from services.gateway.keeping.shell import answer, bar, states, stopped
@@ -32,25 +34,56 @@ def run(settings: Settings, wanted: VerifyWanted, *, as_json: bool) -> int:
     if plan := unfinished(path):
         text = f"`{plan.by}` was killed while it moved {path} to {plan.folder}"
         raise CannotRun(text, "finish it: ./tapedeck verify --quarantine")
+    if path.suffix == ".xz":
+        return _archive(path, as_json=as_json)
     with bar("verify") as progress:
-        report = inspect(path, progress)
-    remedy = "" if wanted.path else _REMEDY
-    answer(report, in_words(report) + (remedy if report.found else ""), as_json=as_json)
-    return DAMAGED if report.found else OK
+        report = inspect_all(path, progress)
+    remedy = _REMEDY if report.found and not wanted.path else ""
+    answer(report, in_words(report) + remedy, as_json=as_json)
+    return OK if report.clean else DAMAGED
 
 
 def in_words(report: Report) -> str:
     """The report for people: the first damaged seq, and what is still to be trusted."""
+    missing = f"events up to seq {report.missing_to} lie in archives that are not here"
+    return "\n".join(
+        [
+            *_tape(report),
+            *(_checked(archive) for archive in report.archives),
+            *[missing][: bool(report.missing_to)],
+        ]
+    )
+
+
+def _tape(report: Report) -> list[str]:
     if not report.found:
-        return f"{report.path}: {_events(report)}, all sound"
-    lines = [
+        return [f"{report.path}: {_events(report)}, all sound"]
+    more = report.found - len(report.findings)
+    return [
         f"{report.path}: DAMAGED; everything is sound up to seq {report.sound_to},"
-        f" and {report.sound} of {_events(report)} are whole by themselves"
+        f" and {report.sound} of {_events(report)} are whole by themselves",
+        *map(_finding, report.findings),
+        *[f"  and {more} more"][: bool(more)],
     ]
-    lines += [f"  seq {finding.seq or '-'}: {finding.what}" for finding in report.findings]
-    if report.found > len(report.findings):
-        lines.append(f"  and {report.found - len(report.findings)} more")
-    return "\n".join(lines)
+
+
+def _finding(finding: Finding) -> str:
+    return f"  seq {finding.seq or '-'}: {finding.what}"
+
+
+def _checked(archive: Checked) -> str:
+    if not archive.found:
+        return f"{archive.path}: {archive.last - archive.first + 1} events, all sound"
+    return "\n".join([f"{archive.path}: DAMAGED", *map(_finding, archive.findings)])
+
+
+def _archive(path: Path, *, as_json: bool) -> int:
+    if not path.is_file():
+        raise CannotRun(f"{path} is not there", "name a tape, a backup or an archive")
+    with bar("verify") as progress:
+        report = checked(path, progress)
+    answer(report, _checked(report), as_json=as_json)
+    return DAMAGED if report.found else OK
 
 
 def _quarantine(settings: Settings, wanted: VerifyWanted, *, as_json: bool) -> int:
