@@ -17,7 +17,8 @@ NAME, ZONE, CHANGED = "name", "zone", "changed"
 
 FILES_MAX = 20_000
 
-TYPES = {".csv": "text/csv", ".parquet": "application/vnd.apache.parquet"}
+PARQUET = "application/vnd.apache.parquet"
+TYPES = {".csv": "text/csv", ".parquet": PARQUET}
 
 
 class NoFolder(OSError):

@@ -15,6 +15,7 @@ from services.fetcher.child.frames import (
     Answered,
     AskPage,
     AskSessions,
+    AskTable,
     Failed,
     Load,
     Request,
@@ -51,6 +52,10 @@ def answer(request: Request, cache_folder: Path) -> Answered:
                 from services.fetcher.child import browser
 
                 return browser.answer(request, cache_folder)
+            case AskTable() | Load(library="tables"):
+                from services.fetcher.child import tables
+
+                return tables.answer(request)
             case AskSessions() | Load():
                 from services.fetcher.child import sessions
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from market.messages.fetcher import Reason
 from services.fetcher.child.client import Child
-from services.fetcher.child.frames import AskPage, Failed, Page
+from services.fetcher.child.frames import AskPage, AskTable, Failed, Page, Text
 from services.fetcher.core.answers import Failure
 from services.fetcher.raw import RawAnswer
 
@@ -22,6 +22,17 @@ def page(child: Child, url: str, params: Mapping[str, str], seconds: float) -> R
             return RawAnswer(answer.status, answer.headers, answer.body, answer.url)
         case Failed():
             return failure_of(answer)
+    return Failure("provider_error", "the child answered another question")
+
+
+def table(child: Child, body: bytes, rows_max: int, seconds: float) -> bytes | Failure:
+    """The first rows of a Parquet file as CSV, or why there are none."""
+    answer = child.ask(AskTable(body, rows_max), seconds)
+    match answer:
+        case Text():
+            return answer.body
+        case Failed():
+            return Failure("invalid", f"not a Parquet file: {answer.message}"[:300])
     return Failure("provider_error", "the child answered another question")
 
 

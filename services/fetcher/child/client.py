@@ -16,6 +16,7 @@ from services.fetcher.child.frames import (
     LENGTH_BYTES,
     Answered,
     AskSessions,
+    AskTable,
     Failed,
     Library,
     Load,
@@ -27,6 +28,9 @@ from services.fetcher.child.frames import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
+
+LIBRARIES: dict[type, Library] = {AskSessions: "calendar", AskTable: "tables"}
+"""What a question needs to be loaded first, where that is not the browser."""
 
 LOAD_SECONDS = 30.0
 """Loading takes two seconds on a quiet machine; a slow one may take its time once."""
@@ -85,7 +89,7 @@ class ChildProcess:
             return Failed(kinds=[Ended.__name__], message=str(error))
 
     def _ask(self, request: Request, seconds: float) -> Answered:
-        library: Library = "calendar" if isinstance(request, AskSessions) else "browser"
+        library = LIBRARIES.get(type(request), "browser")
         if self._process is None or self._process.poll() is not None:
             self._start()
         if library not in self._loaded:

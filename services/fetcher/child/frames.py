@@ -9,7 +9,7 @@ import msgspec
 LENGTH_BYTES = 4
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 
-Library = Literal["browser", "calendar"]
+Library = Literal["browser", "calendar", "tables"]
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
@@ -34,7 +34,14 @@ class AskSessions(msgspec.Struct, frozen=True, tag="sessions"):
     last: str
 
 
-Request = Load | AskPage | AskSessions
+class AskTable(msgspec.Struct, frozen=True, tag="table"):
+    """The rows of a Parquet file's bytes, the first so many."""
+
+    body: bytes
+    rows_max: int
+
+
+Request = Load | AskPage | AskSessions | AskTable
 
 
 class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
@@ -58,6 +65,12 @@ class SessionTable(msgspec.Struct, frozen=True, tag="sessions"):
     close_us: list[int]
 
 
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    """A table as CSV."""
+
+    body: bytes
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
     """The question was not answered: the names of the error's classes, most special first."""
 
@@ -65,7 +78,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
     message: str
 
 
-Answered = Loaded | Page | SessionTable | Failed
+Answered = Loaded | Page | SessionTable | Text | Failed
 
 decode_request = msgspec.msgpack.Decoder(Request).decode
 decode_answer = msgspec.msgpack.Decoder(Answered).decode

@@ -6,18 +6,21 @@ question; what is told is what follows the last known bar, or all of it when the
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from config.settings import Settings
 from market.messages.fetcher import Timeframe
+from services.fetcher.child import asking
 from services.fetcher.core.answers import Answer, Columns, Failure
 from services.fetcher.core.bars import TAIL_ROWS
 from services.fetcher.core.declaration import Declaration, Unusable
 from services.fetcher.core.validate import REFUSED_SHARE_MAX
 from services.fetcher.effects import Fetch
-from services.fetcher.folder import CHANGED, NAME, ZONE, NoFolder
+from services.fetcher.folder import CHANGED, NAME, PARQUET, ZONE, NoFolder
 from services.fetcher.ports import Ports
 from services.fetcher.raw import RawAnswer
 from services.fetcher.sources import table
-from services.fetcher.sources.table import Bar, Table, Unreadable
+from services.fetcher.sources.table import ROWS_MAX, Bar, Table, Unreadable
 
 DECLARED = Declaration(
     name="files",
@@ -28,6 +31,7 @@ DECLARED = Declaration(
     answer_bytes_max=16_000_000,  # twenty years of hours are 3 MB
 )
 
+SECONDS = 10.0
 SUFFIXES = ("parquet", "csv")
 
 
@@ -48,7 +52,19 @@ def ask(effect: Fetch, ports: Ports) -> RawAnswer | Failure:
         return Failure("unreachable", str(error))
     except OSError as error:
         return Failure("provider_error", f"{type(error).__name__}: {error.strerror}")
-    return found or Failure("no_data", f"there is no file {names[-1]} in fetcher.files_folder")
+    if found is None:
+        return Failure("no_data", f"there is no file {names[-1]} in fetcher.files_folder")
+    return _as_text(found, ports) if found.content_type == PARQUET else found
+
+
+def _as_text(raw: RawAnswer, ports: Ports) -> RawAnswer | Failure:
+    """A Parquet file as CSV: the child opens it, since a damaged one ends the whole process."""
+    if len(raw.body) > DECLARED.answer_bytes_max:
+        return raw
+    body = asking.table(ports.child, raw.body, ROWS_MAX + 1, SECONDS)
+    if isinstance(body, Failure):
+        return replace(body, message=f"{raw.url} is {body.message}")
+    return replace(raw, body=body)
 
 
 def names_of(ticker: str, timeframe: Timeframe) -> list[str]:
@@ -62,9 +78,8 @@ def names_of(ticker: str, timeframe: Timeframe) -> list[str]:
 def parse(raw: RawAnswer, effect: Fetch) -> Answer | Failure:
     """The bars of a file that are not known yet."""
     name, zone = raw.headers.get(NAME, ""), raw.headers.get(ZONE, "")
-    reader = table.read_parquet if name.lower().endswith(".parquet") else table.read_csv
     try:
-        found = reader(raw.body, name, effect.call.timeframe or "1d", zone)
+        found = table.read_csv(raw.body, name, effect.call.timeframe or "1d", zone)
     except Unreadable as error:
         return Failure("invalid", str(error)[:300])
     return answer_of(found, name, 0 if CHANGED in raw.headers else effect.latest_us)

@@ -1,4 +1,4 @@
-"""Tables of bars as people keep them: CSV or Parquet, the columns by their usual names.
+"""Tables of bars as people keep them: CSV, the columns by their usual names.
 
 Every bad row is refused with its line; a table whose meaning is open is refused as a whole, with
 what to do about it.
@@ -10,7 +10,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -38,9 +38,6 @@ OPTIONAL = frozenset({"split", "dividend"})
 SPLIT_SEEN = 0.5
 """How much of a split, in logarithms, the prices must show at least to be those as traded."""
 
-Cell = object
-"""A text of a CSV file; of a Parquet file whatever its column holds."""
-
 
 class Unreadable(Exception):
     """The table as a whole is none; its words say what to do."""
@@ -50,7 +47,7 @@ class Line(NamedTuple):
     """One row, and where it stands."""
 
     number: int
-    cells: Sequence[Cell]
+    cells: Sequence[str]
 
 
 class Bar(NamedTuple):
@@ -107,20 +104,6 @@ def read_csv(body: bytes, name: str, timeframe: Timeframe, zone: str) -> Table:
     return _table(header, lines, name, timeframe, zone)
 
 
-def read_parquet(body: bytes, name: str, timeframe: Timeframe, zone: str) -> Table:
-    """The bars of a Parquet file, its rows counted from 1; raises `Unreadable`."""
-    import polars as pl  # a heavy library, that only a folder of such files needs
-    from polars.exceptions import PanicException, PolarsError
-
-    try:
-        frame = pl.scan_parquet(io.BytesIO(body)).head(ROWS_MAX + 1).collect()
-        rows = frame.rows()
-    except (PolarsError, PanicException, OSError, ValueError) as error:
-        raise Unreadable(f"{name} is not a Parquet file: {str(error)[:120]}") from error
-    lines = [Line(number, cells) for number, cells in enumerate(rows, start=1)]
-    return _table(frame.columns, lines, name, timeframe, zone)
-
-
 def _table(
     header: Sequence[str], lines: list[Line], name: str, timeframe: Timeframe, zone: str
 ) -> Table:
@@ -134,7 +117,7 @@ def _table(
             bar = _bar(line, places, timeframe, zone)
         except _Zoneless as error:
             raise Unreadable(_zoneless(name, line.number, str(error))) from error
-        except (ValueError, TypeError, IndexError, OverflowError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             faults.append(f"{name} line {line.number}: {error}"[:200])
             continue
         bars.append(bar)
@@ -168,23 +151,19 @@ def _bar(line: Line, places: dict[str, int], timeframe: Timeframe, zone: str) ->
         low=_number(cells["low"], "low"),
         close=_number(cells["close"], "close"),
         volume=_number(cells["volume"], "volume"),
-        split=_number(cells.get("split") or 0.0, "split") or 1.0,
-        dividend=_number(cells.get("dividend") or 0.0, "dividend"),
+        split=_number(cells.get("split") or "0", "split") or 1.0,
+        dividend=_number(cells.get("dividend") or "0", "dividend"),
     )
 
 
-def _instant(cell: Cell) -> datetime:
+def _instant(cell: str) -> datetime:
     """A date, or a date and a time, as ISO 8601 writes them."""
-    if isinstance(cell, datetime):
-        return cell
-    if isinstance(cell, date):
-        return datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001 - a date has no zone
     try:
-        at = datetime.fromisoformat(str(cell).strip())
+        at = datetime.fromisoformat(cell.strip())
     except ValueError:
-        raise ValueError(f"{str(cell)[:40]!r} is no date: write it as 2024-01-31") from None
+        raise ValueError(f"{cell[:40]!r} is no date: write it as 2024-01-31") from None
     if not 1900 <= at.year <= 2100:
-        raise ValueError(f"{str(cell)[:40]!r} is not of this time")
+        raise ValueError(f"{cell[:40]!r} is not of this time")
     return at
 
 
@@ -207,11 +186,11 @@ def _zoneless(name: str, number: int, text: str) -> str:
     )
 
 
-def _number(cell: Cell, name: str) -> float:
+def _number(cell: str, name: str) -> float:
     try:
-        return float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ValueError(f"the {name} is {str(cell)[:40]!r}") from None
+        return float(cell)
+    except ValueError:
+        raise ValueError(f"the {name} is {cell[:40]!r}") from None
 
 
 def _in_order(bars: list[Bar], faults: list[str], name: str) -> Table:

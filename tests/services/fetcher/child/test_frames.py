@@ -13,11 +13,13 @@ from services.fetcher.child.frames import (
     LENGTH_BYTES,
     AskPage,
     AskSessions,
+    AskTable,
     Failed,
     Load,
     Loaded,
     Page,
     SessionTable,
+    Text,
     decode_answer,
     decode_request,
     framed,
@@ -27,21 +29,23 @@ from services.fetcher.child.frames import (
 WORDS = st.dictionaries(st.text(), st.text(), max_size=3)
 WHOLE = st.lists(st.integers(-(2**60), 2**60), max_size=5)
 REQUESTS = st.one_of(
-    st.builds(Load, st.sampled_from(["browser", "calendar"])),
+    st.builds(Load, st.sampled_from(["browser", "calendar", "tables"])),
     st.builds(AskPage, st.text(), WORDS, st.floats(0, 60)),
+    st.builds(AskTable, st.binary(), st.integers(0, 9)),
     st.builds(AskSessions, st.text(), st.text(), st.text()),
 )
 ANSWERS = st.one_of(
     st.just(Loaded()),
     st.builds(SessionTable, st.lists(st.text()), WHOLE, WHOLE),
     st.builds(Failed, kinds=st.lists(st.text()), message=st.text()),
+    st.builds(Text, st.binary()),
     st.builds(Page, st.integers(0, 599), WORDS, st.binary(), st.text()),
 )
 
 
 @given(REQUESTS)
 def test_a_request_survives_its_frame(request_: object) -> None:
-    assert isinstance(request_, Load | AskPage | AskSessions)
+    assert isinstance(request_, Load | AskPage | AskTable | AskSessions)
     frame = framed(request_)
     assert length_of(frame[:LENGTH_BYTES]) == len(frame) - LENGTH_BYTES
     assert decode_request(frame[LENGTH_BYTES:]) == request_
@@ -49,7 +53,7 @@ def test_a_request_survives_its_frame(request_: object) -> None:
 
 @given(ANSWERS)
 def test_an_answer_survives_its_frame(answer: object) -> None:
-    assert isinstance(answer, Loaded | Page | SessionTable | Failed)
+    assert isinstance(answer, Loaded | Page | Text | SessionTable | Failed)
     assert decode_answer(framed(answer)[LENGTH_BYTES:]) == answer
 
 

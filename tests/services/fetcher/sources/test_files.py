@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from dataclasses import replace as replaced
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ from config.settings import PROJECT_ROOT, FetcherSettings, Settings
 from market.messages.fetcher import Bars, SourceCalled, Timeframe
 from market.sessions import day_start_us
 from services.fetcher.actor import build
+from services.fetcher.child.client import ChildProcess
 from services.fetcher.core.answers import Answer, Failure
 from services.fetcher.core.declaration import Unusable
 from services.fetcher.effects import Fetch, Fetched, Open
@@ -191,23 +194,8 @@ def test_a_split_that_the_prices_do_not_show_is_refused() -> None:
 def parquet(text: str = DAYS) -> bytes:
     frame = pl.read_csv(text.encode(), try_parse_dates=True)
     file = io.BytesIO()
-    frame.write_parquet(file)
+    frame.with_columns(list=pl.lit([1])).write_parquet(file)
     return file.getvalue()
-
-
-def test_a_parquet_file_reads_like_its_table() -> None:
-    assert parsed(parquet(), name="SPY.parquet").bars == parsed(DAYS).bars
-    zoned = (
-        HOURS.replace("15:30:00Z", "10:30:00-05:00")
-        .replace("11:30-", "11:30:00-")
-        .replace(" ", "T")
-    )
-    assert parsed(parquet(zoned), "1h", "SPY.1h.parquet").bars == parsed(HOURS, "1h").bars
-
-
-@pytest.mark.parametrize("body", [b"", b"PAR1", b"x" * 999, parquet()[:-9], parquet()[9:]])
-def test_a_parquet_file_that_is_none_is_refused(body: bytes) -> None:
-    assert refused(body, name="SPY.parquet").startswith("SPY.parquet is not a Parquet file")
 
 
 @pytest.fixture
@@ -263,6 +251,50 @@ def test_without_a_folder_the_source_is_left_out_with_the_remedy(tmp_path: Path)
     (without,) = options.unusable
     assert isinstance(without, Unusable)
     assert "set fetcher.files_folder" in without.reason
+
+
+@pytest.fixture(scope="module")
+def child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChildProcess]:
+    found = ChildProcess(tmp_path_factory.mktemp("child"))
+    yield found
+    found.close()
+
+
+ZONED = f"""{HEADER}
+2025-12-31T09:30:00-05:00,10,12,9,11,100
+2025-12-31T10:30:00-05:00,11,13,10,12.000000001,200
+"""
+
+
+@pytest.mark.parametrize(("text", "timeframe"), [(DAYS, "1d"), (ZONED, "1h")])
+def test_a_parquet_file_reads_like_its_table(
+    folder: Path, child: ChildProcess, text: str, timeframe: Timeframe
+) -> None:
+    (folder / f"SPY.{timeframe}.parquet").write_bytes(parquet(text))
+    found = files.ask(asked(timeframe), replaced(ports_of(folder), child=child))
+    assert isinstance(found, RawAnswer)
+    answer = read(files, found, asked(timeframe))
+    assert isinstance(answer, Answer)
+    assert answer.bars == parsed(text, timeframe).bars
+
+
+def test_a_damaged_parquet_file_ends_the_child_at_most(folder: Path, child: ChildProcess) -> None:
+    ports = replaced(ports_of(folder), child=child)
+    whole = parquet()
+    for damage in (
+        b"",
+        b"PAR1",
+        b"x" * 999,
+        whole[:-9],
+        whole[9:],
+        whole[:40] + b"\xff" * 9 + whole[49:],
+    ):
+        (folder / "SPY.parquet").write_bytes(damage)
+        found = files.ask(asked(), ports)
+        assert isinstance(found, Failure)
+        assert found.message.startswith("SPY.parquet is not a Parquet file")
+    (folder / "SPY.parquet").write_bytes(whole)
+    assert isinstance(files.ask(asked(), ports), RawAnswer)
 
 
 def year() -> str:
