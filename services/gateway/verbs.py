@@ -35,6 +35,7 @@ from services.gateway.arguments import (
     BarsWanted,
     DecisionsWanted,
     EventsWanted,
+    ImportWanted,
     LettersWanted,
     LogWanted,
     OneLetter,
@@ -328,6 +329,13 @@ VERBS: Final[tuple[Verb, ...]] = (
         help="Move the oldest events off the tape to a compressed file; attach or list such files.",
         arguments=ArchiveWanted,
         program="keeping.archive",
+        offline=True,
+    ),
+    Verb(
+        name="import",
+        help="Take an older collector's watchlist and key, and say what was not taken.",
+        arguments=ImportWanted,
+        program="keeping.importing",
         offline=True,
     ),
 )
