@@ -29,7 +29,7 @@ from bus.codec import (
     encode_frame,
     encode_heartbeat,
 )
-from bus.errors import BadMessage, BusError, StorageFailed
+from bus.errors import BadMessage, BusError, Fenced, StorageFailed
 from bus.message import BusState, BusStatus, ServiceState
 from bus.ports import Clock, Hub
 from bus.tape import Committed, TapeWriter
@@ -96,11 +96,8 @@ class Broker:
                 self.bad_frames += 1
 
     def _greet(self, identity: bytes, hello: Hello) -> None:
-        known = self._clients.get(hello.service)
-        if hello.epoch == 0 and known is not None and known.identity == identity:
-            # Said again before the welcome came: a second epoch would fence the process itself.
-            hello = known.hello
         try:
+            hello = self._identified(identity, hello)
             mark = self._tape.enlist(hello.service, hello.epoch)
         except BusError as error:
             self._send(
@@ -112,6 +109,24 @@ class Broker:
         self._clients[hello.service] = _Client(identity, named, self._clock.elapsed_seconds())
         tape = self._tape
         self._send(identity, Welcome(mark.epoch, mark.mark, tape.tape_id, tape.head, tape.at_us))
+
+    def _identified(self, identity: bytes, hello: Hello) -> Hello:
+        """The first greeting of a process, or what it is known by if it says it again.
+
+        Raises `Fenced` for an older process: a bus that stood still finds the greetings of dead
+        ones among those of the living, in any order.
+        """
+        known = self._clients.get(hello.service)
+        if hello.epoch != 0 or known is None:
+            return hello
+        if known.identity == identity:
+            return known.hello
+        if hello.began_us < known.hello.began_us and self._present(known):
+            raise Fenced(
+                f"a newer process speaks as {hello.service}",
+                "another process runs under this name: end one of them",
+            )
+        return hello
 
     def _forget(self, identity: bytes, bye: Bye) -> None:
         client = self._clients.get(bye.service)

@@ -92,6 +92,7 @@ class Client:
         self._open_tape = open_tape
         self._tape: TapeReading | None = None
         self._clock = clock
+        self._began_us = round(clock.elapsed_seconds() * 1_000_000)
         self._ids = count(1)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
         self._unacked_bytes = 0
@@ -203,7 +204,8 @@ class Client:
     def greet(self) -> None:
         """Tell the broker how this service stands, now rather than at the next heartbeat."""
         epoch, heard = self.standing.epoch, self.follower.cursor
-        self._say(Hello(self.service, epoch, heard, self.ready, os.getpid(), self.counters))
+        pid, began_us = os.getpid(), self._began_us
+        self._say(Hello(self.service, epoch, heard, self.ready, pid, self.counters, began_us))
 
     def _patience(self) -> float:
         first_deadline = min(self._asked.values(), default=float("inf"))

@@ -91,7 +91,8 @@ class _Frame(msgspec.Struct, frozen=True, array_like=True, tag=True):
 class Hello(_Frame, frozen=True, tag="hello"):
     """A client is here (said each heartbeat).
 
-    Epoch 0 asks for a new one, which fences older processes.
+    Epoch 0 asks for a new one, which fences older processes. ``began_us`` tells which is older, by
+    the machine's own count, which all its processes share.
     """
 
     service: Name
@@ -100,6 +101,7 @@ class Hello(_Frame, frozen=True, tag="hello"):
     ready: bool
     pid: Whole
     counters: Counters = Counters()
+    began_us: Whole = 0
 
 
 class Bye(_Frame, frozen=True, tag="bye"):

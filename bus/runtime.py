@@ -53,11 +53,14 @@ log = structlog.get_logger()
 class _Letter:
     """A message in the mailbox.
 
-    Without a request it came from an effect or from the process itself.
+    Without a request it came from an effect or from the process itself. It is opened when all is
+    heard that was known as it came, ``after``: whoever waited for the very head would wait for ever
+    under full load.
     """
 
     message: Command | Query[Any]
     request: Request | None = None
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Runtime(Generic[S]):
         self._state: S | None = None
         self._silent_to = 0
         self._own_last = 0
+        self._known = 0
         self._turn: _Turn | None = None
         self._owed: list[tuple[int, Request, Done]] = []
         self._waiters: Waiters[_Letter] = Waiters(self._ask, clock)
@@ -118,7 +122,8 @@ class Runtime(Generic[S]):
             return
         if self._state is None:
             self._begin()
-        self._mailbox.extend(_Letter(command) for command in self._workers.results())
+        head = self._client.follower.head
+        self._mailbox.extend(_Letter(c, after=head) for c in self._workers.results())
         self._fall_back(self._waiters.take_late())
         self._work()
 
@@ -160,12 +165,12 @@ class Runtime(Generic[S]):
                 return  # nobody waits for the answer any more
             if len(self._mailbox) >= MAILBOX_MAX:
                 raise Overloaded(f"{self.actor.name} has {MAILBOX_MAX} letters", "try again later")
-            letter = _Letter(self._codec.request(request.name, request.body), request)
+            message = self._codec.request(request.name, request.body)
         except BusError as error:
             refusal = Refused(error.code, error.message, error.remedy)
             self._send_refusal(request, refusal)
             return
-        self._mailbox.append(letter)
+        self._mailbox.append(_Letter(message, request, self._client.follower.head))
 
     # -- turns ---------------------------------------------------------------------------
 
@@ -179,25 +184,29 @@ class Runtime(Generic[S]):
             )
         follower.cursor = self.heard = position
         self._silent_to = max(position, standing.mark or 0)
+        self._known = follower.head
 
     def _work(self) -> None:
         if self._turn is None:
             records, self._unheard = self._unheard, []
             self._hear(records or self._client.facts(FACTS_A_TURN))
-        if self._turn is None and self._caught_up():
+        if self._has_heard(self._known):
             self._open()
-        while self._turn is None and self._caught_up() and self._mailbox:
+        while self._mailbox and self._client.ready and self._has_heard(self._mailbox[0].after):
             self._open_letter(self._mailbox.popleft())
-        if self._turn is None and self._caught_up():
+        if self._has_heard(self._known):
             self._tick()
+            self._known = self._client.follower.head
 
-    def _caught_up(self) -> bool:
-        """Own events come first: nothing is decided or answered before they are folded."""
-        behind = self._client.follower.behind or self._unheard
-        return self.heard >= self._own_last and not behind
+    def _has_heard(self, seq: int) -> bool:
+        """Whether a turn may begin that needs all up to the seq.
+
+        Own events come first: nothing is decided or answered before they are folded.
+        """
+        return not self._turn and not self._unheard and self.heard >= max(seq, self._own_last)
 
     def _open(self) -> None:
-        """Everything there is was heard: be ready, and see whom it answers."""
+        """All that was known a while ago is heard: be ready, and see whom it answers."""
         if not self._client.ready:
             self._client.ready = True
             self._client.greet()
@@ -458,7 +467,7 @@ class Runtime(Generic[S]):
     def _patience(self, timeout_seconds: float) -> float:
         """How long nothing has to be done unless something comes."""
         free = self._state is not None and self._turn is None
-        if free and (not self._caught_up() or self._mailbox):
+        if free and (self._client.follower.behind or self._unheard or self._mailbox):
             return 0.0
         patience = self._waiters.first_deadline_seconds - self._clock.elapsed_seconds()
         if free and self._due_us is not None:

@@ -156,6 +156,21 @@ def test_a_repeated_first_greeting_is_given_the_same_epoch_and_another_process_t
     assert [frame.epoch for frame in hub.to(b"2")] == [2]
 
 
+def test_greetings_that_a_dead_process_left_behind_fence_nobody(
+    broker: Broker, hub: Script
+) -> None:
+    dead, living = Hello("p", 0, 0, False, 1, began_us=1), Hello("p", 0, 0, False, 2, began_us=2)
+    hub.say(b"1", dead)
+    hub.say(b"2", living)
+    hub.say(b"1", dead)
+    broker.step(0.0)
+    hub.say(b"2", msgspec.structs.replace(living, epoch=2))
+    broker.step(0.0)
+
+    assert [getattr(frame, "code", "") for frame in hub.to(b"1")] == ["", "fenced"]
+    assert [frame.epoch for frame in hub.to(b"2")] == [2, 2]
+
+
 def test_a_greeting_under_an_older_epoch_is_fenced_and_leaves_the_newer_in_its_place(
     broker: Broker, hub: Script
 ) -> None:

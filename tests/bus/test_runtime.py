@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import msgpack
@@ -14,11 +15,11 @@ from bus.actor import Actor, Effect, Need, Refused, Tick
 from bus.codec import Append, AppendRefused, Draft
 from bus.errors import LogRegressed
 from bus.message import DeadLetter, Event, Fact, Message
-from bus.runtime import ATTEMPTS, MAILBOX_MAX
+from bus.runtime import ATTEMPTS, FACTS_A_TURN, MAILBOX_MAX
 from bus.saving import SnapshotSaver
 from bus.tape import Committed, TapeWriter
 from bus.testing import given
-from tests.bus.rig import CODEC, Line, Rig, Station
+from tests.bus.rig import CODEC, Line, Rig, Station, until
 from tests.bus.words import (
     Count,
     Counted,
@@ -100,6 +101,32 @@ class TestWaiting:
         post.runtime.step(30.0)
 
         assert post.link.waits[-1] == pytest.approx(0.4)
+
+
+class TestFullLoad:
+    """An actor that never catches up with the tape."""
+
+    @pytest.mark.guarantee("requests")
+    def test_a_command_and_a_query_are_answered_though_the_head_runs_ahead(self, rig: Rig) -> None:
+        post = rig.ready(counter())
+        asker, flood = rig.welcome("asker", listening=False), rig.welcome("f", listening=False)
+        numbers = count()
+        asked: list[int] = []
+
+        def step() -> None:
+            """More is said in a step than the actor hears in one."""
+            for _ in range(2):
+                mark = next(numbers)
+                flood.append(*[Noted("b", f"{mark}")] * FACTS_A_TURN, mark=mark)
+            rig.step()
+
+        for _ in range(3):
+            step()
+        asked += [asker.ask(Count("A", 1)), asker.ask(HowMuch("A"))]
+        until(lambda: all(asker.reply_to(number) for number in asked), step)
+
+        assert [outcome(asker, number) for number in asked] == ["done", "done"]
+        assert post.client.follower.behind
 
 
 class TestTimer:

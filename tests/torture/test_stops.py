@@ -55,21 +55,22 @@ def test_processes_stopped_for_three_heartbeats_are_absent_and_go_on_as_if_nothi
 
 @pytest.mark.guarantee("heartbeats")
 @pytest.mark.guarantee("bus-restart")
+@pytest.mark.parametrize("how", ["stopped", "held"])
 @forms("deaths", short=3, long=20)
 def test_services_that_die_while_the_bus_is_stopped_are_not_fenced_by_their_predecessors(
-    deaths: int,
+    deaths: int, how: str
 ) -> None:
     began, chance = time.monotonic(), random.Random(SEED)
     with Stage() as stage:
         begin(stage)
         for _ in range(0, deaths, 3):
-            stage.stop("bus")
+            (stage.stop if how == "stopped" else stage.hold)("bus")
             for _ in range(3):
                 for name in ("P", "echo"):
                     stage.kill(name)
                     stage.restart(name)
                 let_pass(chance.uniform(0.2, 1.2))
-            stage.go_on("bus")
+            (stage.go_on if how == "stopped" else stage.let_go)("bus")
             goes_on(stage, *SPEAKERS)
         oracle = settle(stage)
         tell("deaths while the bus is stopped", stage, oracle, began)
