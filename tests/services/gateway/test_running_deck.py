@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -95,7 +94,7 @@ def test_a_page_that_lost_the_gateway_goes_on_where_it_was(deck: RunningDeck) ->
         seq = 0
         while (frame := msgspec.json.decode(live.recv(timeout=30)))["type"] != "heartbeat":
             seq = frame["seq"]
-    os.kill(deck.child_pid("gateway"), signal.SIGKILL)
+    deck.signal_child("gateway", signal.SIGKILL)
     deck.wait_ready()
     added = deck.post("/api/collector/ticker/add", ticker="INTC").json()
     with page(deck) as live:
