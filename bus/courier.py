@@ -65,6 +65,11 @@ class Courier:
         return self._client.follower.cursor
 
     @property
+    def tape_id(self) -> str:
+        """The name of the tape; empty until the bus has told it."""
+        return self._client.follower.tape_id
+
+    @property
     def failure(self) -> BusError | None:
         """Why the courier ended by itself; None while it runs."""
         return self._failure

@@ -16,6 +16,10 @@ class Deck(Protocol):
     def head(self) -> int:
         """The last seq heard."""
 
+    @property
+    def tape_id(self) -> str:
+        """The name of the tape; empty until the bus has told it."""
+
     def ask(self, message: Command | Query[Any], within_seconds: float = 10.0) -> Future[Any]:
         """Send the message to its service; the future gives `Done` to a command, else the reply.
 

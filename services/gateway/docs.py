@@ -80,12 +80,14 @@ _API_FOOT = """\
 
 ### The live stream
 
-The page greets once: `{}` for a snapshot and what follows, or `{"from_seq": N}` for everything from
-that seq on; `"subjects": ["market.quote."]` picks subjects by their beginnings. The server sends
+The page greets once: `{}` for a snapshot and what follows, or `{"from_seq": N, "tape": ID}` for
+everything from that seq on; `"subjects": ["market.quote."]` picks subjects by their beginnings. The
+server sends
 
-- `{"type": "snapshot", "seq", "collector", "cache"}`: the answers of `status` and `cache` (null
-  where the service is absent); events follow from the next seq. It comes first unless `from_seq`
-  can be served, and again when the page lags by more than 5,000 events.
+- `{"type": "snapshot", "tape", "seq", "collector", "cache"}`: the tape's name, the answers of
+  `status` and `cache` (null where the service is absent); events follow from the next seq. It comes
+  first unless `from_seq` can be served of this very tape, and again when the page lags by more than
+  5,000 events.
 - `{"type": "events", "seq", "events": [{"seq", "at", "subject", "by", "event"}]}`, at most 20 a
   second; `seq` is what the page now has, to come back with `from_seq` = `seq` + 1. A body over
   16 KiB (a long history of bars) is null: ask for it over HTTP. A page that lags gets only the

@@ -59,10 +59,12 @@ _TRY_AGAIN_LATER, _POLICY_VIOLATION = 1013, 1008
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The page's only message: the first seq it wants (none: a snapshot first), and which subjects.
 
+    ``tape`` is the tape that the page had its seqs of: on another one they mean something else.
     ``subjects`` are beginnings of subjects, none means all.
     """
 
     from_seq: Annotated[int, Meta(ge=1, le=SEQ_MAX)] | None = None
+    tape: Annotated[str, Meta(max_length=64)] = ""
     subjects: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
 
     def wants(self, record: Record) -> bool:
@@ -136,7 +138,7 @@ class Live:
 
     async def _send_all(self, socket: WebSocket, hello: Hello) -> None:
         cursor = (hello.from_seq or 0) - 1
-        if not 0 <= cursor <= self._deck.head:
+        if not await self._goes_on(cursor, hello.tape):
             cursor = await self._send_snapshot(socket)
         while True:
             newest = self.news.last
@@ -149,15 +151,19 @@ class Live:
             elif not records and not await self.news.beyond(newest, HEARTBEAT_SECONDS):
                 await self._send(socket, {"type": "heartbeat", "seq": self._deck.head})
 
+    async def _goes_on(self, cursor: int, tape: str) -> bool:
+        """Whether what follows the cursor can be read here, and is what follows it there."""
+        first = await asyncio.to_thread(_first, self._deck)
+        return tape in ("", self._deck.tape_id) and first - 1 <= cursor <= self._deck.head
+
     async def _send_snapshot(self, socket: WebSocket) -> int:
         """Send the collector and the cache as they are; the seq from which events go on."""
-        head = self._deck.head
+        head, first = self._deck.head, await asyncio.to_thread(_first, self._deck)
         collector, cache = await self._ask("status"), await self._ask("cache")
         reached = min(head - OVERLAP_RECORDS, cache["seq"] if cache else head)
-        seq = max(0, reached, head - LAG_RECORDS_MAX)
-        await self._send(
-            socket, {"type": "snapshot", "seq": seq, "collector": collector, "cache": cache}
-        )
+        seq = max(first - 1, reached, head - LAG_RECORDS_MAX)
+        told = {"tape": self._deck.tape_id, "seq": seq, "collector": collector, "cache": cache}
+        await self._send(socket, {"type": "snapshot", **told})
         return seq
 
     async def _ask(self, name: str) -> Any:
@@ -202,6 +208,10 @@ def caught_up(deck: Deck, cursor: int) -> tuple[list[Record], int]:
         size = sum(len(record.body) for record in kept.values())
         cursor = page[-1].seq
     return sorted(kept.values()), cursor
+
+
+def _first(deck: Deck) -> int:
+    return deck.tape().first()
 
 
 def _page(deck: Deck, cursor: int) -> list[Record]:

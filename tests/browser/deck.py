@@ -121,6 +121,11 @@ class PageDeck:
     # --- the port ----------------------------------------------------------------------------
 
     @property
+    def tape_id(self) -> str:
+        """See `services.gateway.deck.Deck`: each deck has a tape of its own."""
+        return f"tape-{id(self)}"
+
+    @property
     def head(self) -> int:
         return self.told.head
 

@@ -60,7 +60,7 @@ def test_a_page_goes_on_after_the_last_event_it_heard(
         expect(page.locator("html")).to_have_attribute("data-link", "live")
         expect(cell(page, "NVDA", "price")).to_have_text("177.25")
         expect(page.locator("[data-banner=trouble]")).to_be_hidden()
-        assert said[-1] == f'{{"from_seq":{heard + 1}}}'
+        assert said[-1] == f'{{"from_seq":{heard + 1},"tape":"{deck.tape_id}"}}'
 
 
 def test_another_tape_at_the_same_address_begins_anew(

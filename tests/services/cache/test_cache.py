@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from bus.actor import Refused
-from bus.codec import Codec
+from bus.codec import Codec, Record
+from bus.errors import Truncated
 from bus.message import Fact
 from bus.testing import Deck, FactTape, Moment, given, microseconds
 from market.bars import Series
@@ -225,6 +228,74 @@ def test_every_changed_ticker_is_exported_as_json(folder: Path) -> None:
     exported = json.loads((folder / "cache" / "NVDA.json").read_text())
     assert (exported["ticker"], exported["quote"]["price"]) == ("NVDA", 190.0)
     assert exported["quote"]["market_time"] == "2026-01-05T09:30:00Z"
+
+
+class Truncating(FactTape):
+    """A tape whose events before seq 4 were archived, but for the last words from then."""
+
+    def first(self) -> int:
+        return 4
+
+    def get(self, seqs: Sequence[int]) -> list[Record]:
+        if 1 in seqs:
+            raise Truncated(4)
+        return super().get(seqs)
+
+
+@pytest.fixture
+def truncated(folder: Path) -> Deck[Shelf]:
+    deck = deck_of(
+        folder,
+        ("09:30", quote("NVDA", 190.0)),
+        ("09:31", bars("SPY", 600.0)),
+        ("09:32", quote("NVDA", 191.0)),
+        ("10:00", quote("AMD", 100.0)),
+        ("11:00", quote("AMD", 101.0)),
+    )
+    tape = Truncating(deck.facts, deck.state.codec)
+    deck.state = replace(deck.state, open_tape=lambda: tape)
+    return deck
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Snapshot("NVDA", as_of_us=microseconds("09:31")),
+        ReadBars("SPY", as_of_us=microseconds("09:31")),
+        FindEvents("market.", as_of_us=microseconds("09:31"), newest=True),
+    ],
+    ids=lambda query: type(query).__name__,
+)
+@pytest.mark.guarantee("archive")
+def test_as_of_an_instant_that_was_archived_it_is_told_that_it_was(
+    truncated: Deck[Shelf], query: Any
+) -> None:
+    with pytest.raises(Truncated, match="archive --attach"):
+        truncated.ask("12:00", query)
+
+
+@pytest.mark.guarantee("archive")
+def test_from_the_cut_on_everything_is_known_as_if_nothing_were_gone(
+    truncated: Deck[Shelf],
+) -> None:
+    at_the_cut = Snapshot("NVDA", as_of_us=microseconds("09:32"))
+    assert ask(truncated, at_the_cut, "12:00").quote == quote("NVDA", 191.0)
+    assert ask(truncated, Snapshot("NVDA"), "12:00").quote == quote("NVDA", 191.0)
+    assert ask(truncated, ReadBars("SPY"), "12:00").close == (600.0,)
+
+
+def test_the_newest_events_are_those_that_can_be_read(truncated: Deck[Shelf]) -> None:
+    newest = FindEvents("market.quote.", newest=True, limit=10)
+    assert ask(truncated, newest, "12:00").seqs == (4, 5)
+    assert ask(truncated, FindEvents("market.quote."), "12:00").seqs == (1, 3, 4, 5)
+
+
+def test_what_was_heard_to_no_effect_counts_as_heard(folder: Path) -> None:
+    deck = deck_of(folder, ("09:30", quote("NVDA", 190.0)))
+    saver = ShelfSaver(deck.state, folder / "cache", Clock())
+    saver.finish(deck.state, 7)
+
+    assert Tables(folder / "cache.db", "this code").begin("tape") == 7
 
 
 def test_a_malformed_ticker_is_refused_with_a_remedy(folder: Path) -> None:

@@ -56,6 +56,7 @@ class FakeDeck:
         self.asked: list[Command | Query[Any]] = []
         self.paper = FakeTape(records)
         self.head = self.paper.head()
+        self.tape_id = "tape"
         self.waiting: list[Future[Any]] = []
 
     def ask(self, message: Command | Query[Any], within_seconds: float = 10.0) -> Future[Any]:

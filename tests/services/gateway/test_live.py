@@ -58,6 +58,7 @@ def test_a_snapshot_comes_without_the_services_too(browse: Browse) -> None:
         page.send_json({})
         assert page.receive_json() == {
             "type": "snapshot",
+            "tape": "tape",
             "seq": 0,
             "collector": None,
             "cache": None,
@@ -71,6 +72,26 @@ def test_a_page_resumes_from_the_tape_without_a_snapshot(browse: Browse) -> None
         frame = page.receive_json()
     assert (frame["type"], frame["seq"], seqs(frame)) == ("events", 7, [5, 6, 7])
     assert deck.asked == []
+
+
+@pytest.mark.parametrize(("tape", "first"), [("tape", "events"), ("another", "snapshot")])
+@pytest.mark.guarantee("regress")
+def test_a_page_that_has_its_seqs_of_another_tape_begins_anew(
+    browse: Browse, tape: str, first: str
+) -> None:
+    with browse(FakeDeck(STATE, quotes(7))).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 5, "tape": tape})
+        assert page.receive_json()["type"] == first
+
+
+@pytest.mark.guarantee("archive")
+def test_a_page_that_wants_what_was_archived_begins_anew_behind_it(browse: Browse) -> None:
+    deck = FakeDeck(STATE, quotes(3, first=101))
+    with browse(deck).websocket_connect(LIVE) as page:
+        page.send_json({"from_seq": 100})
+        snapshot = page.receive_json()
+        assert (snapshot["type"], snapshot["seq"]) == ("snapshot", 100)
+        assert seqs(page.receive_json()) == [101, 102, 103]
 
 
 def test_a_page_that_keeps_up_is_served_from_memory(browse: Browse, news: News) -> None:

@@ -11,6 +11,7 @@ export class Live {
     this.onMessage = onMessage;
     this.onPhase = onPhase;
     this.seq = null; // the last event heard
+    this.tape = ""; // the tape that it is an event of
     this.failures = 0;
     this.socket = null;
     this.timer = null;
@@ -32,7 +33,7 @@ export class Live {
   }
 
   greeting() {
-    return this.seq === null ? {} : { from_seq: this.seq + 1 };
+    return this.seq === null ? {} : { from_seq: this.seq + 1, tape: this.tape };
   }
 
   heard(message) {
@@ -42,6 +43,7 @@ export class Live {
       return;
     }
     if (message.type !== "heartbeat") this.seq = message.seq;
+    if (message.type === "snapshot") this.tape = message.tape;
     this.failures = 0;
     this.onPhase({ phase: "live", retryAt: null, why: "" });
     this.onMessage(message);

@@ -7,6 +7,7 @@ import { EMPTY_ROW, joined, rowOf, rowOfEntry } from "./rows.js";
 export const initial = {
   link: { phase: "connecting", retryAt: null, why: "" },
   seq: 0, // the last event heard
+  tapeId: null, // the tape that it is an event of
   collector: null, // the last answer of the collector
   figures: null, // who is ready, how the bus fares
   letters: [], // the events that a service could not take and that wait to be replayed
@@ -65,12 +66,13 @@ export function withCache(state, cache, now) {
   return { ...next, rows: new Map(rows.map((row) => [row.ticker, row])) };
 }
 
-// A snapshot begins a new run of events. One that is behind what was heard is of another tape, of
-// which nothing is known yet.
+// A snapshot begins a new run of events. Of another tape nothing is known yet.
 export function withSnapshot(state, message, now) {
   const { ticker, timeframe } = state.detail;
   const another = { tape: [], rows: null, sessions: null, detail: nothing(ticker, timeframe) };
-  const fresh = { ...state, ...(message.seq < state.seq ? another : {}), seq: message.seq };
+  const same = message.tape === (state.tapeId ?? message.tape) && message.seq >= state.seq;
+  const told = { seq: message.seq, tapeId: message.tape };
+  const fresh = { ...state, ...(same ? {} : another), ...told };
   const known = message.cache ? withCache(fresh, message.cache, now) : fresh;
   return message.collector ? withCollector(known, message.collector) : known;
 }
