@@ -35,6 +35,8 @@ Reason = Literal[
     "unreachable",  # no connection, reset, cut, time-out
     "provider_error",  # 5xx, or a page instead of an answer
     "invalid",  # an answer that fails validation
+    "doubtful",  # a price too far from the last good one, held until something confirms it
+    "mismatch",  # another source than before, whose bars differ from those that are known
 ]
 
 Price = Annotated[float, Meta(gt=0)]
@@ -217,7 +219,7 @@ class Bars(Event, frozen=True):
 
     With ``more`` the provider's answer goes on in the next event of the same turn: nothing is to be
     concluded from this one alone. ``refused_rows`` counts the rows of the answer that failed
-    validation and were left out.
+    validation and were left out, ``refused_because`` says why.
     """
 
     stream: ClassVar[str] = "market.bars"
@@ -238,12 +240,14 @@ class Bars(Event, frozen=True):
     answer_hash: str = ""
     more: bool = False
     refused_rows: int = 0
+    refused_because: str = ""
 
 
 class FetchRefused(Event, frozen=True):
     """A source did not bring what was asked: the class of the failure, and when it is tried again.
 
-    ``retry_at_us`` is 0 where it is tried again no sooner than due.
+    ``retry_at_us`` is 0 where it is tried again no sooner than due. ``value`` is the price that is
+    doubtful, 0 for every other reason.
     """
 
     stream: ClassVar[str] = "market.refused"
@@ -257,6 +261,7 @@ class FetchRefused(Event, frozen=True):
     timeframe: Timeframe | None = None
     retry_at_us: int = 0
     answer_hash: str = ""
+    value: float = 0.0
 
 
 class Sessions(Event, frozen=True):

@@ -41,7 +41,9 @@ def collector(answer: Answer) -> str:
         for part in (
             "\n".join([*_marks(answer), *_pairs(pairs)]),
             _table(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
-            _table(("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])),
+            _table(
+                ("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])
+            ),
             _missing(answer["cycle"]),
         )
         if part

@@ -51,9 +51,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one call brought: validated bars, a quote still to be judged, or both.
 
-    ``symbol`` is the symbol that the answer says it is about, in our spelling; empty where it says
-    nothing. ``faults`` tells the first few refused rows in words. ``used_told`` is how many calls
-    of the last minute the provider says it has counted.
+    ``faults`` tells the first few refused rows in words. ``used_told`` is how many calls of the
+    last minute the provider says it has counted.
     """
 
     quote: QuoteAnswer | None = None
@@ -61,14 +60,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     answer_hash: str = ""
     refused_rows: int = 0
     faults: tuple[str, ...] = ()
-    symbol: str = ""
     used_told: int | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a call brought nothing; ``retry_after_seconds`` is the source's own word, if any."""
+    """Why a call brought nothing; ``retry_after_seconds`` is the source's own word, if any.
+
+    ``value`` is the price that is doubtful.
+    """
 
     reason: Reason
     message: str
     retry_after_seconds: float | None = None
     answer_hash: str = ""
+    value: float = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from market.messages.fetcher import BARS_MAX, Bars, Sessions, Source, Timeframe
@@ -23,6 +24,18 @@ _EPOCH = date(1970, 1, 1)
 _VALUES = struct.Struct("<7d?")
 
 
+class Refused(NamedTuple):
+    """How many rows of an answer were left out, by the reason."""
+
+    unbelievable: int
+    slipped: int
+    outside: int
+
+    def __str__(self) -> str:
+        words = ("not believable", "a slip into another unit", "outside of the sessions")
+        return "; ".join(f"{n} {why}" for n, why in zip(self, words, strict=True) if n)
+
+
 def bars_said(
     answer: Answer,
     ticker: str,
@@ -32,24 +45,27 @@ def bars_said(
     asked_us: int,
     table: Sessions,
     tail: tuple[Row, ...],
+    slipped: int = 0,
 ) -> tuple[Bars, ...]:
     """The events that tell this answer, oldest bars first; none where nothing is left of it.
 
     A bar counts as closed if it had ended when the question was asked: what a source answers at
-    15:59 is not the day's close, even if it arrives at 16:00.
+    15:59 is not the day's close, even if it arrives at 16:00. The ``slipped`` rows were left out
+    before.
     """
     columns = answer.bars
     if columns is None:
         return ()
     inside = [i for i, at in enumerate(columns.start_us) if in_session(table, timeframe, at)]
     outside = len(columns) - len(inside)
+    refused = Refused(answer.refused_rows, slipped, outside)
     columns = columns.take(inside) if outside else columns
     if not inside:
         return ()
     forming = asked_us < close_us(table, timeframe, columns.start_us[-1]) + LATE_US
     columns = columns.take(new_rows(columns, tail))
     return tuple(
-        _chunk(columns, first, ticker, timeframe, source, forming, answer, outside)
+        _chunk(columns, first, ticker, timeframe, source, forming, answer, refused)
         for first in range(0, len(columns), BARS_MAX)
     )
 
@@ -97,7 +113,7 @@ def new_rows(columns: Columns, tail: tuple[Row, ...]) -> list[int]:
     So a correction is told, and an unchanged past is not told again at every cycle. What was said
     of a forming bar never counts for the closed one.
     """
-    said = dict(tail)
+    said = {row.start_us: row.digest for row in tail}
     last = len(columns) - 1
     for row, start_us in enumerate(columns.start_us):
         if said.get(start_us) != _digest(columns, row, forming=False):
@@ -119,7 +135,11 @@ def rows_of(bars: Bars) -> tuple[Row, ...]:
         dividends=bars.dividends or (0.0,) * size,
     )
     return tuple(
-        (columns.start_us[i], _digest(columns, i, forming=bars.forming and i == size - 1))
+        Row(
+            columns.start_us[i],
+            _digest(columns, i, forming=bars.forming and i == size - 1),
+            columns.close[i],
+        )
         for i in range(max(0, size - TAIL_ROWS), size)
     )
 
@@ -145,7 +165,7 @@ def _chunk(
     source: Source,
     forming: bool,
     answer: Answer,
-    outside: int,
+    refused: Refused,
 ) -> Bars:
     rows = slice(first, first + BARS_MAX)
     splits, dividends = columns.splits[rows], columns.dividends[rows]
@@ -165,5 +185,6 @@ def _chunk(
         dividends=dividends if any(dividends) else (),
         answer_hash=answer.answer_hash,
         more=not last,
-        refused_rows=answer.refused_rows + outside if last else 0,
+        refused_rows=sum(refused) if last else 0,
+        refused_because=str(refused) if last else "",
     )

@@ -19,8 +19,8 @@ from services.fetcher.core.state import (
     kind_of,
 )
 
-NOTHING_THERE: frozenset[Reason] = frozenset({"unknown_symbol", "no_data"})
-"""What is an answer, though it brings nothing."""
+NOTHING_THERE: frozenset[Reason] = frozenset({"unknown_symbol", "no_data", "mismatch"})
+"""What is an answer, though it brings nothing that can be used."""
 
 SECOND_US = 1_000_000
 FORBIDDEN_US = 86_400 * SECOND_US
@@ -30,6 +30,9 @@ BACKOFF_SECONDS = (2.0, 300.0)
 
 NOTHING_SECONDS = (600.0, 21_600.0)
 """How long "there is nothing" is believed at first, and at most."""
+
+DOUBT_SECONDS = (60.0, 600.0)
+"""When a doubtful price is read again, at first and at last."""
 
 TOLD_SECONDS = (1.0, 3_600.0)
 """A source's own word on when to come back is followed within these bounds."""
@@ -91,7 +94,9 @@ def waits_for_day(series: Series, source: Declaration, kind: Kind, since_us: int
     network is waited for once a symbol, not three times.
     """
     along = kind == "1h" or (kind == "quote" and source.quote_with_bars)
-    return along and series.lane("1d").answered_us < since_us
+    day = series.lane("1d")
+    doubted = any(one.reason == "doubtful" and one.at_us >= since_us for one in day.refusals)
+    return along and day.answered_us < since_us and not doubted
 
 
 def closed_until_us(state: Collector, source: Declaration, key: str, kind: Kind) -> int:
@@ -143,6 +148,8 @@ def retry_at_us(
         return now_us + FORBIDDEN_US
     if failure.reason == "rate_limited":
         return now_us + _pause_us(source, health, failure)
+    if failure.reason == "doubtful":
+        return now_us + _us(doubled(DOUBT_SECONDS, max(0, times - 1)))
     if failure.reason in NOTHING_THERE:
         return now_us + _us(doubled(NOTHING_SECONDS, times))
     bound = doubled(BACKOFF_SECONDS, times)

@@ -29,6 +29,7 @@ from market.messages.fetcher import (
 from market.symbols import MARK, PROTECTED, is_simulated
 from services.fetcher.core import budget
 from services.fetcher.core.bars import TAIL_ROWS, rows_of
+from services.fetcher.core.doubt import doubted_since_us
 from services.fetcher.core.gates import FAILURES
 from services.fetcher.core.state import (
     Collector,
@@ -127,7 +128,7 @@ def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
     before = state.of(quote.ticker).lane("quote")
     state = _ended(state, before, quote.source, fact.at_us)
     lane = _answered(before, quote.source, fact.at_us)
-    lane = replace(lane, latest_us=quote.market_time_us)
+    lane = replace(lane, latest_us=quote.market_time_us, price=quote.price)
     state = _with_lane(state, quote.ticker, "quote", lane)
     return _well(state, quote.source, "quote", fact.at_us)
 
@@ -140,9 +141,9 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     before = state.of(bars.ticker).lane(bars.timeframe)
     state = _ended(state, before, bars.source, fact.at_us)
     lane = _answered(before, bars.source, fact.at_us)
-    kept = tuple(row for row in lane.tail if row[0] < bars.start_us[0])
+    kept = tuple(row for row in lane.tail if row.start_us < bars.start_us[0])
     tail = (*kept, *rows_of(bars))[-TAIL_ROWS:]
-    lane = replace(lane, tail=tail, latest_us=bars.start_us[-1])
+    lane = replace(lane, tail=tail, latest_us=bars.start_us[-1], price=bars.close[-1])
     state = _with_lane(state, bars.ticker, bars.timeframe, lane)
     state = _well(state, bars.source, "bars", fact.at_us)
     return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
@@ -263,15 +264,24 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
 
 
 def _answered(lane: Lane, source: str, at_us: int) -> Lane:
-    return replace(lane, answered_us=at_us, refusals=(), flight=_still(lane, source))
+    return replace(lane, answered_us=at_us, source=source, refusals=(), flight=_still(lane, source))
 
 
 def _refused(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
     before = lane.refusal(event.source)
     times = before.times + 1 if before else 1
-    refusal = Refusal(event.source, event.reason, at_us, event.retry_at_us, times)
+    refusal = Refusal(
+        event.source,
+        event.reason,
+        at_us,
+        event.retry_at_us,
+        times,
+        event.value,
+        doubted_since_us(before, event.reason, event.value, at_us),
+    )
     others = tuple(one for one in lane.refusals if one.source != event.source)
-    return replace(lane, refusals=(*others, refusal), flight=_still(lane, event.source))
+    lane = replace(lane, refusals=(*others, refusal), flight=_still(lane, event.source))
+    return replace(lane, answered_us=0) if event.reason == "doubtful" else lane
 
 
 def _still(lane: Lane, source: str) -> Flight | None:

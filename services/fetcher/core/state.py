@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import field
@@ -27,8 +27,13 @@ KINDS: tuple[Kind, ...] = ("quote", "1d", "1h")
 URGENT_US = 60_000_000
 """A wish that could not be met for a minute is no longer urgent: nobody waits for it any more."""
 
-Row = tuple[int, int]
-"""A bar that was said: its start, and a digest of its values."""
+
+class Row(NamedTuple):
+    """A bar that was said: its start, a digest of its values, its close."""
+
+    start_us: int
+    digest: int
+    close: float
 
 
 class Flight(msgspec.Struct, frozen=True):
@@ -40,24 +45,31 @@ class Flight(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The last no of a source, how many it said in a row, and when it is asked again."""
+    """The last no of a source, how many it said in a row, and when it is asked again.
+
+    ``value`` is a doubtful price, which it has been saying since ``since_us``.
+    """
 
     source: Caller
     reason: Reason
     at_us: int
     retry_at_us: int
     times: int
+    value: float = 0.0
+    since_us: int = 0
 
 
 class Lane(msgspec.Struct, frozen=True):
     """One kind of data of one ticker: when it was brought, what is under way, who refused since.
 
-    ``latest_us`` is the market time of the last quote, or the start of the last bar; ``tail`` are
-    the last bars that were said.
+    ``latest_us`` is the market time of the last quote, or the start of the last bar, ``price`` its
+    price or close, ``source`` who brought it; ``tail`` are the last bars that were said.
     """
 
     answered_us: int = 0
     latest_us: int = 0
+    price: float = 0.0
+    source: str = ""
     flight: Flight | None = None
     refusals: tuple[Refusal, ...] = ()
     tail: tuple[Row, ...] = ()

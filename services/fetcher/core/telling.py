@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from market.messages.fetcher import (
-    Bars,
     FetchRefused,
     Quote,
     Sessions,
@@ -13,10 +14,12 @@ from market.messages.fetcher import (
     SourceShared,
     SourceSlowed,
 )
+from market.symbols import is_simulated
 from services.fetcher.core import budget, failover, gates
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.core.bars import bars_said
 from services.fetcher.core.declaration import Declaration, Options
+from services.fetcher.core.doubt import judged_bars, quote_doubt
 from services.fetcher.core.fold import Draft
 from services.fetcher.core.plan import wanted_since_us
 from services.fetcher.core.state import Collector, Lane, kind_of
@@ -30,11 +33,7 @@ def tell_answer(
     if call.ticker not in draft.state.series:
         return  # removed meanwhile, and forgotten
     if call.timeframe is not None:
-        bars = _bars(draft.state, call, asked_us, answer)
-        draft.say(*bars)
-        if not bars:
-            text = "no bar of the answer lies in a session"
-            _refuse(draft, options, call, Failure("no_data", text, None, answer.answer_hash))
+        _tell_bars(draft, options, call, asked_us, answer)
     if answer.quote is not None and _wants_quote(draft, options, call):
         _tell_quote(draft, options, call, answer, answer.quote)
     elif call.capability == "quote" and answer.quote is None:
@@ -71,18 +70,42 @@ def lane_of(state: Collector, call: SourceCalled) -> Lane:
     return state.of(call.ticker).lane(kind) if kind else state.calendar
 
 
-def _bars(state: Collector, call: SourceCalled, asked_us: int, answer: Answer) -> tuple[Bars, ...]:
-    if call.timeframe is None or call.source == "calendar":
-        return ()
-    return bars_said(
-        answer,
+def _tell_bars(
+    draft: Draft, options: Options, call: SourceCalled, asked_us: int, answer: Answer
+) -> None:
+    """Say the bars that are believed, and refuse the rest with the reason."""
+    state, now_us, found = draft.state, draft.now_us, answer.answer_hash
+    if answer.bars is None or call.timeframe is None or call.source == "calendar":
+        return _refuse(draft, options, call, Failure("invalid", "no bars", None, found))
+    series, lane = state.of(call.ticker), lane_of(state, call)
+    believed = judged_bars(series, lane, call, answer.bars, now_us)
+    if isinstance(believed, Failure):
+        return _refuse(draft, options, call, replace(believed, answer_hash=found))
+    bars = bars_said(
+        replace(answer, bars=answer.bars.take(believed.rows)),
         call.ticker,
         call.timeframe,
         call.source,
         asked_us=asked_us,
         table=state.table,
-        tail=lane_of(state, call).tail,
+        tail=lane.tail,
+        slipped=believed.slipped,
     )
+    draft.say(*bars)
+    if believed.held:
+        text = f"{believed.held:g} is too far from the bars before it to be believed at once"
+        _refuse(draft, options, call, Failure("doubtful", text, None, found, believed.held))
+    elif not bars:
+        text = "no bar of the answer lies in a session"
+        _refuse(draft, options, call, Failure("no_data", text, None, found))
+    return None
+
+
+def _quote_doubt(state: Collector, call: SourceCalled, quote: QuoteAnswer, now_us: int) -> str:
+    """What is simulated is never doubted: it has no other source, and nobody acts on it."""
+    if is_simulated(call.ticker):
+        return ""
+    return quote_doubt(state.of(call.ticker), quote, call.source, now_us)
 
 
 def _wants_quote(draft: Draft, options: Options, call: SourceCalled) -> bool:
@@ -107,6 +130,11 @@ def _tell_quote(
     if fault or call.source == "calendar":
         asked = SourceCalled(call.source, "quote", call.ticker)
         _refuse(draft, options, asked, Failure("invalid", fault, None, answer.answer_hash))
+        return
+    if doubt := _quote_doubt(state, call, quote, now_us):
+        asked = SourceCalled(call.source, "quote", call.ticker)
+        failure = Failure("doubtful", doubt, None, answer.answer_hash, quote.price)
+        _refuse(draft, options, asked, failure)
         return
     draft.say(
         Quote(
@@ -139,6 +167,7 @@ def _refuse(draft: Draft, options: Options, call: SourceCalled, failure: Failure
         timeframe=call.timeframe,
         retry_at_us=retry_at_us,
         answer_hash=failure.answer_hash,
+        value=failure.value,
     )
     draft.say(refused, *_slower(state, source, failure, retry_at_us, now_us), *moves)
 

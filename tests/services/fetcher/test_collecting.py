@@ -147,14 +147,14 @@ def test_a_corrected_bar_is_told_with_all_that_follow_it(
     world.play(deck, "22:00")
     old = deck.state.series["SPY"].lane("1d")
     start_us = old.tail[-3][0]
-    tail = tuple((at, digest ^ (at == start_us)) for at, digest in old.tail)
+    tail = tuple(row._replace(digest=row.digest ^ (row.start_us == start_us)) for row in old.tail)
     spy = deck.state.series["SPY"]
     spoiled = replace(spy, lanes={**spy.lanes, "1d": replace(old, tail=tail)})
     deck.state = replace(deck.state, series={**deck.state.series, "SPY": spoiled})
     deck.said.clear()
     deck.tell("23:00", FetchNow("SPY"))
     world.play(deck, "23:00")
-    assert bars_of(deck, "SPY", "1d")[0].start_us == tuple(at for at, _ in old.tail[-3:])
+    assert bars_of(deck, "SPY", "1d")[0].start_us == tuple(row.start_us for row in old.tail[-3:])
 
 
 def test_while_the_market_is_closed_only_the_day_is_settled_once(

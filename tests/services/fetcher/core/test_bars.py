@@ -67,6 +67,7 @@ def test_the_row_that_yahoo_adds_at_the_close_is_left_out_and_counted() -> None:
     hours = (microseconds("19:30"), microseconds("20:30"), microseconds("21:00"))
     (bars,) = said(columns(hours), "1h", "22:00")
     assert (bars.start_us, bars.refused_rows) == (hours[:2], 1)
+    assert bars.refused_because == "1 outside of the sessions"
 
 
 def test_a_day_without_a_session_is_left_out() -> None:
@@ -139,7 +140,7 @@ def test_a_tail_keeps_the_last_rows_only() -> None:
         tail=(),
     )
     rows = rows_of(bars)
-    assert [start for start, _ in rows] == list(starts[-TAIL_ROWS:])
+    assert [row.start_us for row in rows] == list(starts[-TAIL_ROWS:])
     assert all(earlier < later for earlier, later in pairwise(rows))
 
 

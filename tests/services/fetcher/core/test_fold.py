@@ -90,7 +90,7 @@ def test_a_tail_holds_each_bar_once_however_often_it_was_told() -> None:
     hours = tuple(range(TAIL_ROWS))
     forming = [bars(TAIL_ROWS - 1, close=10.0 + n / 100, forming=True) for n in range(80)]
     state = after(WatchlistAdded("NVDA"), bars(*hours), *forming)
-    assert [start for start, _ in state.series["NVDA"].lane("1h").tail] == list(hours)
+    assert [row.start_us for row in state.series["NVDA"].lane("1h").tail] == list(hours)
 
 
 def test_a_cycle_wants_the_tracked_tickers_and_no_stranger() -> None:

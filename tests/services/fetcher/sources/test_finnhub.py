@@ -59,8 +59,7 @@ def test_a_quote_is_read_as_it_stands() -> None:
 def test_what_finnhub_has_counted_is_read_from_the_headers(
     limit: str, remaining: str, used: int | None
 ) -> None:
-    told = {"x_ratelimit_limit": limit, "x_ratelimit_remaining": remaining}
-    answer = parsed(QUOTE, 200, "application/json", **told)
+    answer = parsed(QUOTE, x_ratelimit_limit=limit, x_ratelimit_remaining=remaining)
     assert isinstance(answer, Answer)
     assert answer.used_told == used
 
