@@ -109,6 +109,8 @@ class TapeWriter:
     def __init__(self, path: Path, connected: Connect = connect) -> None:
         self.path = path
         self._synchronous = ""
+        self._untold: list[bytes] = []
+        """Frames of what is committed, and unknown to the witness yet: of unacknowledged turns."""
         found = is_of_this_format(path)
         if found:  # looked at before anything is written: a closing writer checkpoints its log
             with closing(connect_to_read(path)) as db:
@@ -165,14 +167,18 @@ class TapeWriter:
         """Commit all turns that may be taken as ONE transaction; say why the others were not.
 
         The transaction is synced when any turn in it asks for it. Raises `StorageFailed` when the
-        disk refuses; then nothing was taken.
+        disk refuses; then nothing was taken, or (when it is the witness that cannot be told) what
+        was taken is acknowledged and goes live when it is said again.
         """
         staged = _Staged(self, max(now_us, self.at_us))
         answers = [staged.take(turn) for turn in turns]
+        synced = bool(staged.rows) and any(turn.durability == "synced" for turn in turns)
         if staged.rows:
-            synced = any(turn.durability == "synced" for turn in turns)
             self._keep(staged, synced=synced)
-        return Committed(answers, staged.frames, staged.turns)
+        if self._untold:
+            self._testify(synced=synced)
+        frames, self._untold = self._untold, []
+        return Committed(answers, frames, staged.turns)
 
     def close(self) -> None:
         """Checkpoint and let go of the file."""
@@ -186,7 +192,7 @@ class TapeWriter:
         self.head, self.at_us, self._seal = staged.next - 1, staged.at_us, seal
         self.heads.update(staged.heads)
         self.marks.update(staged.marks)
-        self._testify(synced=synced)
+        self._untold += staged.frames
 
     def _write(
         self,
@@ -213,9 +219,9 @@ class TapeWriter:
             raise self._refused(error) from error
 
     def _testify(self, *, synced: bool) -> None:
-        """A witness that cannot write is a disk that fails.
+        """A witness that cannot write is a disk that fails: what it has not heard nobody hears.
 
-        The commit stands, and the producer's next attempt is told so.
+        The commit stands, and the producers' next attempt tells the witness again.
         """
         try:
             self._witness.tell(self.head, self._seal, synced=synced)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ from bus.codec import (
     Draft,
     Record,
     checksum,
+    decode_live,
 )
 from bus.errors import BusError, Fenced, LogRegressed, Overloaded, StorageFailed, TapeDamaged
 from bus.follower import Follower
 from bus.message import Durability
 from bus.reading import PAGE_BYTES_MAX, TapeReader
 from bus.tape import PRODUCERS_MAX, TAIL_CHECKED, Mark, TapeWriter
-from bus.witness import Witness, boot_id, witness_of
+from bus.witness import Witness, boot_id, read_witness, witness_of
 
 NOON = 1_767_614_400_000_000
 
@@ -907,6 +909,27 @@ class TestTheDisk:
         assert say(tape, large) == [Appended(3, 4, 5, NOON, "logged")]
         assert [r.seq for r in reader.read(3, 10)] == [4, 5]
 
+    @pytest.mark.guarantee("disk-full")
+    def test_what_the_witness_could_not_be_told_is_acknowledged_and_goes_live_once_it_was(
+        self, tape: TapeWriter, path: Path
+    ) -> None:
+        fill(tape, 3)
+        before = read_witness(witness_of(path))
+        with full_witness(tape):
+            for again in ([turn(2, 3)], [turn(2, 3), turn(3, 4)], [turn(2, 3), turn(3, 4)]):
+                with pytest.raises(StorageFailed, match="No space left"):
+                    tape.append(again, NOON)
+        assert read_witness(witness_of(path)) == before
+        committed = tape.append([turn(3, 4)], NOON)
+
+        assert committed.answers == [Appended(4, 5, 5, NOON, "logged")]
+        frames = [decode_live(frame) for frame in committed.frames]
+        assert [frame.seq for frame in frames if isinstance(frame, Record)] == [4, 5]
+        assert tape.append([turn(3, 4)], NOON).frames == []
+        told = read_witness(witness_of(path))
+        assert told is not None
+        assert (told.head, tape.head) == (5, 5)
+
     def test_a_full_disk_gives_no_new_epoch_and_forgets_none(
         self, tape: TapeWriter, full_disk: Callable[[int], None]
     ) -> None:
@@ -924,6 +947,18 @@ def alter(path: Path, *statements: str) -> Any:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         row = [db.execute(statement).fetchone() for statement in statements][-1]
     return row and row[0]
+
+
+@contextmanager
+def full_witness(tape: TapeWriter) -> Iterator[None]:
+    """The disk has no room for a word of the witness, and for everything else."""
+    place, full = tape._witness._file, os.open("/dev/full", os.O_WRONLY)
+    kept = os.dup(place)
+    os.dup2(full, place)
+    yield
+    os.dup2(kept, place)
+    for file in (kept, full):
+        os.close(file)
 
 
 def listened(path: Path) -> Any:
