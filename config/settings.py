@@ -75,6 +75,8 @@ class FetcherSettings(msgspec.Struct, frozen=True, kw_only=True):
     watchlist: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     extended_symbols: bool = False
     finnhub_per_minute: Annotated[int, Meta(ge=1, le=300)] = 60
+    raw_days: Annotated[int, Meta(ge=0, le=3650)] = 7
+    raw_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
     files_folder: str = ""
     files_zone: str = ""
     simulated_seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 7
@@ -165,6 +167,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The operator's own folder of bars, None where none is set."""
         folder = self.fetcher.files_folder
         return PROJECT_ROOT / Path(folder).expanduser() if folder else None
+
+    @property
+    def raw_dir(self) -> Path:
+        """The folder of the providers' raw answers, a file a day."""
+        return self.home / "raw"
 
     @property
     def tape_path(self) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from bus.actor import Effect
 from bus.message import Command
@@ -30,10 +31,14 @@ def fetch(effect: Fetch, ports: Ports) -> Command:
     """One call to a real source."""
     source = real(effect.call.source)
     raw = source.ask(effect, ports)
-    answer = raw if isinstance(raw, Failure) else read(source, raw, effect)
+    if isinstance(raw, Failure):
+        return _failed(effect.call, raw)
+    answer = read(source, raw, effect)
+    if answer.answer_hash:  # before anything is said: evidence names no bytes that may yet be lost
+        ports.keeper.keep(raw, effect.call)
     for fault in answer.faults if isinstance(answer, Answer) else ():
         log.warning("row.refused", source=effect.call.source, ticker=effect.call.ticker, row=fault)
-    return _outcome(effect.call, effect.at_us, answer)
+    return _outcome(effect.call, effect.at_us, _without_key(answer, ports.finnhub_key.reveal()))
 
 
 def simulate(effect: Simulate, ports: Ports) -> Command:
@@ -70,6 +75,13 @@ def _outcome(call: SourceCalled, asked_us: int, answer: Answer | Failure) -> Com
     if isinstance(answer, Failure):
         return _failed(call, answer)
     return Fetched(call, asked_us, answer)
+
+
+def _without_key(answer: Answer | Failure, key: str) -> Answer | Failure:
+    """A source's own words may repeat the key, and go onto the tape."""
+    if isinstance(answer, Failure) and key and key in answer.message:
+        return replace(answer, message=answer.message.replace(key, "***"))
+    return answer
 
 
 def _failed(call: SourceCalled, failure: Failure) -> Command:

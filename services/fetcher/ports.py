@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from config.settings import Secret, Settings
 from services.fetcher.child.client import Child, ChildProcess
 from services.fetcher.folder import Folder, OwnFolder
 from services.fetcher.http import Http, get
+from services.fetcher.shelf import DayShelf, Keeper
 
 
 class Files(Protocol):
@@ -30,6 +32,7 @@ class Ports:
     child: Child
     files: Files
     folder: Folder
+    keeper: Keeper
 
 
 class HomeFiles:
@@ -55,11 +58,15 @@ class HomeFiles:
 
 def real_ports(settings: Settings) -> Ports:
     """The ports of a running collector; nothing is started before it is needed."""
+    fetcher = settings.fetcher
     memory = settings.state_dir / "files_read.json"
+    bytes_max = fetcher.raw_megabytes * 1_000_000
+    shelf = DayShelf(settings.raw_dir, fetcher.raw_days, bytes_max, lambda: time.time_ns() // 1_000)
     return Ports(
         http=get,
         finnhub_key=settings.finnhub_api_key,
         child=ChildProcess(settings.home / "yfinance"),
         files=HomeFiles(settings.home),
-        folder=OwnFolder(settings.files_folder, settings.fetcher.files_zone, memory),
+        folder=OwnFolder(settings.files_folder, fetcher.files_zone, memory),
+        keeper=Keeper(shelf, settings.finnhub_api_key),
     )

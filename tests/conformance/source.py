@@ -131,7 +131,7 @@ class SourceConformance:
             answer = self.read(spoilt(sample, body=larger))
             assert isinstance(answer, Failure)
             assert answer.reason == "invalid"
-            assert answer.answer_hash
+            assert answer.answer_hash == ""
 
     def test_a_mebibyte_of_nothing_is_refused(self) -> None:
         for sample in self.good:
@@ -189,7 +189,8 @@ class SourceConformance:
         elif answer.bars is not None:
             assert all(believable(answer.bars, row) for row in range(len(answer.bars)))
             assert all(a < b for a, b in pairwise(answer.bars.start_us))
-        assert answer.answer_hash == sample.raw.digest
+        if len(sample.raw.body) <= self.source.DECLARED.answer_bytes_max:
+            assert answer.answer_hash == sample.raw.digest
 
 
 def meaning(answer: Answer | Failure) -> Meaning:

@@ -51,10 +51,11 @@ def real(name: str) -> Source:
 
 
 def read(source: Source, raw: RawAnswer, effect: Fetch) -> Answer | Failure:
-    """What an answer says, under the hash of its bytes; one that is too large is not read."""
+    """What an answer says, under the hash of its bytes.
+
+    One that is too large is neither read nor kept, and has no hash.
+    """
     bytes_max = source.DECLARED.answer_bytes_max
     if len(raw.body) > bytes_max:
-        read: Answer | Failure = Failure("invalid", f"the answer is larger than {bytes_max} bytes")
-    else:
-        read = source.parse(raw, effect)
-    return replace(read, answer_hash=raw.digest)
+        return Failure("invalid", f"the answer is larger than {bytes_max} bytes")
+    return replace(source.parse(raw, effect), answer_hash=raw.digest)

@@ -30,6 +30,7 @@ from services.fetcher.core.state import Collector
 from services.fetcher.folder import OwnFolder
 from services.fetcher.ports import Ports
 from services.fetcher.raw import RawAnswer
+from services.fetcher.shelf import Keeper
 from services.fetcher.sources import calendar, finnhub, simulated, yahoo
 from tests.fakes import wire
 from tests.fakes.chart import chart_answer
@@ -120,6 +121,13 @@ class FakeFiles:
         self.saved[name] = body
 
 
+class NoShelf:
+    """A shelf that keeps nothing."""
+
+    def keep(self, raw: RawAnswer, call: SourceCalled) -> None:
+        del raw, call
+
+
 @dataclass
 class World:
     """All fakes of the collector's ports, under one clock."""
@@ -132,7 +140,9 @@ class World:
         self.child = FakeChild(self.clock)
         self.files = FakeFiles()
         folder = OwnFolder(None, "", Path("unused"))
-        self.ports = Ports(self.http, Secret(self.key), self.child, self.files, folder)
+        self.ports = Ports(
+            self.http, Secret(self.key), self.child, self.files, folder, Keeper(NoShelf(), Secret())
+        )
 
     def cut_off(self) -> None:
         """Nobody can be reached any more."""
