@@ -128,7 +128,7 @@ class TapeWriter:
         except (*UNREADABLE, TypeError, ValueError) as error:  # a column of another type
             db.close()
             raise TapeDamaged(f"{self.path} cannot be read ({error})", REMEDY) from error
-        except TapeDamaged:
+        except BusError:
             db.close()
             raise
 

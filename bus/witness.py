@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from bus.errors import StorageFailed
 from bus.seal import SEAL_BYTES
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -52,11 +53,17 @@ def witness_of(tape: Path) -> Path:
 
 
 def read_witness(path: Path) -> Statement | None:
-    """What was told last; None where nothing was, or nothing that can be read."""
+    """What was told last; None where nothing was, or nothing that is whole.
+
+    Raises `StorageFailed` for a file that the system does not let be read.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        remedy = "see that it is a file and yours, or remove it"
+        raise StorageFailed(f"the witness {path} cannot be read ({error})", remedy) from error
     told = [_unpacked(data[place : place + SLOT_BYTES]) for place in (0, SLOT_BYTES)]
     return max((one for one in told if one), default=None)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bus.errors import StorageFailed
 from bus.witness import SLOT_BYTES, Statement, Witness, read_witness, witness_of
 
 BOOT = "00000000-0000-4000-8000-000000000001"
@@ -58,3 +59,10 @@ def test_a_torn_or_flipped_slot_costs_its_own_word_alone(path: Path, keep: int, 
 def test_garbage_tells_nothing(path: Path, garbage: bytes) -> None:
     path.write_bytes(garbage)
     assert read_witness(path) is None
+
+
+def test_a_witness_that_cannot_be_read_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (place := tmp_path / "tape.db-witness").mkdir()
+
+    with pytest.raises(StorageFailed, match=r"tape\.db-witness cannot be read .* remove it"):
+        read_witness(place)

@@ -2,9 +2,12 @@
 
 SQLite runs over a VFS written in Python (apsw brings an SQLite of its own along). Every operation
 also reaches a real file, so that the product's readers see what the drive holds. Two SQLite
-libraries in one process would not respect each other's locks (sqlite.org/howtocorrupt.html); here
-one thread does everything, so there is nobody to lock out. A write may be lost in part, sector by
-sector, but harms nothing beside it: SQLite counts on that (sqlite.org/psow.html), and so does this.
+libraries in one process do not respect each other's locks (sqlite.org/howtocorrupt.html). Here one
+thread does everything, so there is nobody to lock out; but the first connection of the other
+library rebuilds the index of the log from the log, so it must come before any refusal.
+
+A write may be lost in part, sector by sector, but harms nothing beside it: SQLite counts on that
+(sqlite.org/psow.html), and so does this drive.
 """
 
 from __future__ import annotations
