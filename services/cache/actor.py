@@ -67,10 +67,10 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
         del now_us
         as_of = query.as_of_us
         last = shelf.seq if as_of is None else shelf.seq_at(as_of)
-        # The newest are those that can be read; who names a seq is told where that is archived.
-        first = max(query.from_seq, shelf.tape.first()) if query.newest else query.from_seq
-        seqs = shelf.tables.find(query.subject, first, last, query.limit, newest=query.newest)
-        more = len(seqs) == query.limit and not query.newest
+        if query.newest:
+            return SeqsFound(tuple(_newest(shelf, query, last)), last, 0)
+        seqs = shelf.tables.find(query.subject, query.from_seq, last, query.limit, newest=False)
+        more = len(seqs) == query.limit
         return SeqsFound(tuple(seqs), last, seqs[-1] + 1 if more else 0)
 
     @actor.answer(CacheStatus)
@@ -81,6 +81,15 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
         return CacheState(shelf.seq, shelf.ttl_seconds, tuple(entries))
 
     return actor
+
+
+def _newest(shelf: Shelf, query: FindEvents, last: int) -> list[int]:
+    """Those that can be read: of what was archived the tape keeps each subject's last word."""
+    first = shelf.tape.first()
+    from_seq = max(query.from_seq, first)
+    seqs = shelf.tables.find(query.subject, from_seq, last, query.limit, newest=True)
+    kept = shelf.tables.last_words(query.subject, first, query.limit - len(seqs))
+    return [*(seq for seq in kept if seq >= query.from_seq), *seqs]
 
 
 def _ticker(text: str, *, extended: bool) -> str:

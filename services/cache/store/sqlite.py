@@ -56,6 +56,10 @@ SELECT seq FROM entry WHERE subject >= ? AND subject < ? AND seq BETWEEN ? AND ?
 ORDER BY seq LIMIT ?
 """
 _FIND_NEWEST = _FIND.replace("ORDER BY seq", "ORDER BY seq DESC")
+_LAST_WORDS = """
+SELECT MAX(seq) AS last FROM entry WHERE subject >= ? AND subject < ? AND seq < ?
+GROUP BY subject ORDER BY last DESC LIMIT ?
+"""
 _BARS_NOW = "SELECT * FROM bar WHERE key = ? AND timeframe = ? ORDER BY start_us DESC LIMIT ?"
 
 log = structlog.get_logger()
@@ -136,6 +140,11 @@ class Tables:
         """
         sql = _FIND_NEWEST if newest else _FIND
         rows = self._db.execute(sql, (prefix, prefix + "\U0010ffff", first, last, limit)).fetchall()
+        return sorted(row[0] for row in rows)
+
+    def last_words(self, prefix: str, before: int, limit: int) -> list[int]:
+        """The last seq before a seq of each subject that begins with the text, the newest ones."""
+        rows = self._db.execute(_LAST_WORDS, (prefix, prefix + "\U0010ffff", before, limit))
         return sorted(row[0] for row in rows)
 
     def bars(self, key: str, timeframe: str, limit: int, seq: int | None) -> list[BarRow]:

@@ -285,8 +285,12 @@ def test_from_the_cut_on_everything_is_known_as_if_nothing_were_gone(
 
 
 def test_the_newest_events_are_those_that_can_be_read(truncated: Deck[Shelf]) -> None:
-    newest = FindEvents("market.quote.", newest=True, limit=10)
-    assert ask(truncated, newest, "12:00").seqs == (4, 5)
+    def newest(**wanted: Any) -> tuple[int, ...]:
+        found: SeqsFound = ask(truncated, FindEvents("market.quote.", newest=True, **wanted))
+        return found.seqs
+
+    assert newest(limit=10) == (3, 4, 5)
+    assert (newest(limit=2), newest(from_seq=4)) == ((4, 5), (4, 5))
     assert ask(truncated, FindEvents("market.quote."), "12:00").seqs == (1, 3, 4, 5)
 
 
