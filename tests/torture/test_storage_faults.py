@@ -3,9 +3,12 @@ appending as soon as the disk takes again."""
 
 from __future__ import annotations
 
+import resource
+import shutil
+import subprocess
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -228,7 +231,7 @@ TURNS = 10
 
 
 @pytest.mark.guarantee("disk-full")
-@forms("stride", short=11, long=1)
+@forms("stride", short=5, long=1)
 @pytest.mark.parametrize("error", [apsw.FullError, apsw.IOError], ids=["full", "failing"])
 def test_a_bus_whose_disk_refuses_says_so_is_read_and_goes_on_by_itself(
     tmp_path: Path, error: type[apsw.Error], stride: int
@@ -258,6 +261,67 @@ def test_a_bus_whose_disk_refuses_says_so_is_read_and_goes_on_by_itself(
     )
 
     assert wrong == []
+
+
+@contextmanager
+def limited_files(folder: Path) -> Iterator[Callable[[], None]]:
+    """No file of this process may grow beyond what the log has now; gives how to lift that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (folder / "tape.db-wal").stat().st_size + 50_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def full_file_system(folder: Path) -> Iterator[Callable[[], None]]:
+    """Nothing is left of the space; gives how to make room again."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4_096)):
+            continue
+    yield ballast.unlink
+    ballast.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte, where the user may mount one."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if (
+        not shutil.which("mount")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("this user may not mount a file system")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+@pytest.mark.guarantee("disk-full")
+def test_a_bus_on_a_full_disk_of_the_system_goes_on_by_itself(tiny_disk: Path) -> None:
+    assert fill_and_clear(tiny_disk, full_file_system) == []
+
+
+@pytest.mark.guarantee("disk-full")
+def test_a_bus_that_may_not_let_its_files_grow_goes_on_by_itself(tmp_path: Path) -> None:
+    assert fill_and_clear(tmp_path, limited_files) == []
+
+
+def fill_and_clear(
+    folder: Path, spoilt: Callable[[Path], AbstractContextManager[Callable[[], None]]]
+) -> list[str]:
+    """Speak until the system refuses, and on behind it when it takes again; gives what is wrong."""
+    with closing(Deck(folder)) as deck, spoilt(folder) as mend:
+        while len(deck.producer.acks) > len(deck.said) - 3:
+            deck.say()
+            deck.rig.step()
+            assert len(deck.said) < 1_000, "the system refuses nothing"
+        wrong = deck.while_it_refuses()
+        wrong += [] if deck.degraded else ["the system refuses nothing"]
+        mend()
+        wrong += deck.afterwards()
+    record("a full disk of the system", faults=1, acknowledged=len(deck.said), lost=len(wrong))
+    return wrong
 
 
 @pytest.mark.guarantee("disk-full")
