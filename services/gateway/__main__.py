@@ -11,7 +11,6 @@ from functools import partial
 import structlog
 
 from bus.codec import Codec
-from bus.courier import Courier
 from bus.errors import AddressRefused
 from bus.host import HOPELESS, connect, start
 from bus.reading import TapeReader
@@ -22,6 +21,7 @@ from services.gateway.control import Control
 from services.gateway.greeting import greet
 from services.gateway.guard import Door
 from services.gateway.http import application
+from services.gateway.kept import GatewayDeck, KeptAnswers
 from services.gateway.live import Live
 from services.gateway.metrics import Meters
 from services.gateway.news import News
@@ -36,11 +36,12 @@ def main() -> None:
     settings = start("gateway")
     gateway, where = settings.gateway, sockets(settings)
     news, meters = News(), Meters()
-    courier = Courier(
+    courier = GatewayDeck(
         connect("gateway", settings),
         Codec(CONTRACT),
         partial(TapeReader, settings.tape_path),
         news.hear,
+        KeptAnswers(settings.raw_dir),
     )
     try:
         listener = listen(gateway.host, gateway.port)
@@ -67,7 +68,7 @@ def project_version() -> str:
     return str(tomllib.loads(text)["project"]["version"])
 
 
-def _greet(courier: Courier, settings: Settings) -> None:
+def _greet(courier: GatewayDeck, settings: Settings) -> None:
     where = url(settings.gateway.host, settings.gateway.port)
     greeting = partial(greet, courier, where, lambda line: sys.stdout.write(f"{line}\n"))
     threading.Thread(target=lambda: asyncio.run(greeting()), name="greeting", daemon=True).start()

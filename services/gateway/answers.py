@@ -158,6 +158,24 @@ class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     error: Failure | None = None
 
 
+class RawAnswer(msgspec.Struct, frozen=True):
+    """A provider's answer, byte by byte: ``hash`` is the sha256 of its body, ``size`` its length.
+
+    ``url`` is what was asked, without a key. ``body`` is text where it is UTF-8, else base64.
+    """
+
+    hash: str
+    source: str
+    ticker: str
+    url: str
+    status: int
+    content_type: str
+    received_at_us: int
+    size: int
+    encoding: str
+    body: str
+
+
 class Letter(msgspec.Struct, frozen=True):
     """An event (``seq``, ``subject``) that a service could not take.
 

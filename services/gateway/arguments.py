@@ -149,6 +149,18 @@ class OneLetter(Arguments, frozen=True):
     seq: Annotated[int, Meta(description="the seq of the event", ge=1, le=SEQ_MAX)]
 
 
+class OneAnswer(Arguments, frozen=True):
+    """One raw answer."""
+
+    hash: Annotated[
+        str,
+        Meta(
+            description="the answer_hash of an event, or its first 8 digits or more",
+            pattern="^[0-9a-fA-F]{8,64}$",
+        ),
+    ]
+
+
 class TailWanted(Arguments, frozen=True):
     """The tape as it is written."""
 

@@ -1,4 +1,4 @@
-"""The deck as the doors see it: a port to ask its services and to read its tape."""
+"""The deck as the doors see it: a port to ask its services, to read its tape and raw answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bus.message import Command, Query
 from bus.ports import TapeReading
+from services.gateway.kept import Kept
 
 
 class Deck(Protocol):
@@ -28,3 +29,6 @@ class Deck(Protocol):
 
     def tape(self) -> TapeReading:
         """The tape, for the calling thread alone; reading blocks for milliseconds."""
+
+    def kept(self, beginning: str) -> tuple[Kept, ...]:
+        """The raw answers whose hash begins so; reading blocks for milliseconds."""

@@ -194,6 +194,15 @@ def health(answer: Answer) -> str:
     return "\n".join([head, *_bus(answer), _table(heads, rows)])
 
 
+def raw(answer: Answer) -> str:
+    """What came with a raw answer, then its body."""
+    names = ("source", "ticker", "url", "status", "content_type", "received_at", "size", "hash")
+    width = max(map(len, names)) + 2
+    head = [f"{name:<{width}}{answer[name]}" for name in names]
+    note = [] if answer["encoding"] == "utf-8" else [f"{'encoding':<{width}}{answer['encoding']}"]
+    return "\n".join((*head, *note, "", answer["body"]))
+
+
 def letters(answer: Answer) -> str:
     """One line for each dead letter."""
     heads = ("service", "seq", "subject", "buried", "replayed", "attempts", "error")

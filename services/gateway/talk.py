@@ -22,6 +22,12 @@ class ReadTape(msgspec.Struct, frozen=True):
     seqs: tuple[int, ...]
 
 
+class ReadKept(msgspec.Struct, frozen=True):
+    """Asks for the raw answers whose hash begins so: a tuple of `Kept`."""
+
+    beginning: str
+
+
 class AskTime(msgspec.Struct, frozen=True):
     """Asks what time it is, in microseconds UTC."""
 
@@ -32,7 +38,7 @@ class Answered(msgspec.Struct, frozen=True):
     answer: Any
 
 
-Here: TypeAlias = ReadTape | AskTime
+Here: TypeAlias = ReadTape | ReadKept | AskTime
 Request: TypeAlias = Command | Query[Any] | Here
 Talk: TypeAlias = Generator[Request, Any, msgspec.Struct]
 
@@ -49,4 +55,6 @@ def reply_here(deck: Deck, request: Here) -> Any:
     """The reply to what no service is needed for; blocks for milliseconds."""
     if isinstance(request, ReadTape):
         return deck.tape().get(request.seqs)
+    if isinstance(request, ReadKept):
+        return deck.kept(request.beginning)
     return time.time_ns() // 1_000

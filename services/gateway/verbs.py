@@ -25,6 +25,7 @@ from services.gateway.answers import (
     IndicatorsAnswer,
     LettersAnswer,
     LevelsAnswer,
+    RawAnswer,
     ReplayAnswer,
     WatchlistAnswer,
 )
@@ -38,6 +39,7 @@ from services.gateway.arguments import (
     ImportWanted,
     LettersWanted,
     LogWanted,
+    OneAnswer,
     OneLetter,
     OneOrAllTickers,
     OneTicker,
@@ -48,7 +50,7 @@ from services.gateway.arguments import (
     VerifyWanted,
 )
 from services.gateway.talk import Talk
-from services.gateway.talks import cache, collector, decisions, health, letters, tape, tickers
+from services.gateway.talks import cache, collector, decisions, health, letters, raw, tape, tickers
 
 Method = Literal["GET", "POST", "DELETE"]
 
@@ -254,6 +256,15 @@ VERBS: Final[tuple[Verb, ...]] = (
         talk=tape.events,
         routes=("/api/events",),
         show=render.events,
+    ),
+    Verb(
+        name="raw",
+        help="A provider's raw answer, by the answer_hash of the event that came of it.",
+        arguments=OneAnswer,
+        answer=RawAnswer,
+        talk=raw.raw,
+        routes=("/api/raw/{hash}",),
+        show=render.raw,
     ),
     Verb(
         name="health",

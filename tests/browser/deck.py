@@ -60,6 +60,7 @@ from market.sessions import NO_SESSIONS, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain, simulated
 from services.cache.core.rows import bar_rows
 from services.cache.core.snapshots import snapshot
+from services.gateway.kept import Kept
 from tests.browser import evidence
 from tests.browser.told import Told
 from tests.services.gateway import samples
@@ -140,6 +141,9 @@ class PageDeck:
         except (Refused, Unavailable) as error:
             future.set_exception(error)
         return future
+
+    def kept(self, beginning: str) -> tuple[Kept, ...]:
+        return ()
 
     def tape(self) -> TapeReading:
         return self.told.tape

@@ -10,7 +10,8 @@ from bus.codec import Record
 from bus.errors import Unavailable
 from bus.message import Command, Query
 from bus.ports import TapeReading
-from services.gateway.talk import Answered, AskTime, ReadTape, Talk, advance
+from services.gateway.kept import Kept
+from services.gateway.talk import Answered, AskTime, ReadKept, ReadTape, Talk, advance
 
 Replies = dict[type, Any]
 """What the deck replies, by the class of the message."""
@@ -58,6 +59,7 @@ class FakeDeck:
         self.head = self.paper.head()
         self.tape_id = "tape"
         self.waiting: list[Future[Any]] = []
+        self.answers: list[Kept] = []
 
     def ask(self, message: Command | Query[Any], within_seconds: float = 10.0) -> Future[Any]:
         self.asked.append(message)
@@ -75,6 +77,9 @@ class FakeDeck:
     def tape(self) -> TapeReading:
         return self.paper
 
+    def kept(self, beginning: str) -> tuple[Kept, ...]:
+        return tuple(one for one in self.answers if one.hash.startswith(beginning))
+
     def grow(self, records: Sequence[Record]) -> None:
         self.paper.records.extend(records)
         self.head = self.paper.head()
@@ -86,6 +91,8 @@ def held(talk: Talk, deck: FakeDeck, now_us: int = 0) -> Any:
     while not isinstance(step, Answered):
         if isinstance(step, ReadTape):
             step = advance(talk, deck.tape().get(step.seqs))
+        elif isinstance(step, ReadKept):
+            step = advance(talk, deck.kept(step.beginning))
         elif isinstance(step, AskTime):
             step = advance(talk, now_us)
         else:

@@ -21,6 +21,7 @@ from market.messages.cache import CacheEntry, CacheStatus, FindEvents, ReadBars,
 from market.messages.fetcher import AddTicker, CollectorStatus, RemoveTicker
 from services.gateway.cli import tapedeck
 from services.gateway.control import Control
+from services.gateway.kept import Kept
 from services.gateway.metrics import Meters
 from services.gateway.render import SIMULATED
 from services.gateway.verbs import VERBS
@@ -42,10 +43,14 @@ STATE: Replies = {
 }
 RECORDS = samples.records(samples.decision(), samples.decision())
 
+KEPT = Kept("c0ffee00" * 8, "yahoo", "NVDA", "https://x.example/NVDA", 200, "", 1, b'{"chart":1}')
+
 
 @pytest.fixture
 def deck() -> FakeDeck:
-    return FakeDeck(STATE, RECORDS)
+    found = FakeDeck(STATE, RECORDS)
+    found.answers = [KEPT]
+    return found
 
 
 @pytest.fixture
@@ -73,6 +78,7 @@ def type_(deck: FakeDeck, tmp_path: Path) -> Iterator[Type]:
         (["indicators", "nvda"], 0, ["1d", "28.00"]),
         (["levels", "nvda"], 0, ["support", "180.00", "trend down"]),
         (["snapshot", "nvda"], 0, ["price: 190.0"]),
+        (["raw", "c0ffee00"], 0, ["yahoo", "https://x.example/NVDA", '{"chart":1}']),
         (["cache"], 0, ["NVDA", "1250"]),
         (["cache-entry", "nvda"], 0, ["bars:", "1d: 1250"]),
         (["decisions"], 0, ["BUY", "66.0"]),
@@ -99,7 +105,8 @@ def test_a_switch_that_is_on_can_be_turned_off(type_: Type, deck: FakeDeck) -> N
 @pytest.mark.parametrize("verb", [v for v in VERBS if v.talk and not v.changes])
 def test_every_question_prints_json_for_programs(type_: Type, verb: object) -> None:
     assert isinstance(verb, type(VERBS[0]))
-    required = ["nvda"] if "ticker" in verb.arguments.__struct_fields__ else []
+    needs = verb.arguments.__struct_fields__
+    required = ["nvda"] if "ticker" in needs else [KEPT.hash] if "hash" in needs else []
     result = type_(verb.name, *required, "--json")
     assert result.exit_code == 0, result.output
     assert isinstance(msgspec.json.decode(result.stdout), dict)

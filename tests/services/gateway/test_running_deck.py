@@ -19,7 +19,8 @@ from tests.system.deck import RunningDeck, until
 
 pytestmark = [pytest.mark.xdist_group("gateway"), pytest.mark.timeout(120)]
 
-QUESTIONS = [verb for verb in VERBS if verb.routes and not verb.changes]
+# A simulated deck asks nobody, so it keeps no raw answer.
+QUESTIONS = [verb for verb in VERBS if verb.routes and not verb.changes and verb.name != "raw"]
 
 
 @pytest.fixture(scope="module")
