@@ -1,5 +1,7 @@
-"""The disk refuses at each operation: the append is refused whole, reading goes on, and so does
-appending as soon as the disk takes again."""
+"""The disk refuses at each operation: the append is refused whole, and reading goes on.
+
+Appending goes on by itself as soon as the disk takes again, and nothing is doubled by the resend.
+"""
 
 from __future__ import annotations
 
