@@ -74,8 +74,8 @@ def _rows(path: Path, beginning: str) -> Iterator[Kept]:
     """The answers of one day; a file that goes meanwhile, or is none, holds nothing."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            rows = file.execute(FIND, (beginning, beginning + AFTER)).fetchall()
-    except sqlite3.Error:
+            for row in file.execute(FIND, (beginning, beginning + AFTER)):
+                kept = Kept(*row)
+                yield replace(kept, body=zlib.decompress(kept.body))
+    except (sqlite3.Error, zlib.error):
         return
-    for kept in (Kept(*row) for row in rows):
-        yield replace(kept, body=zlib.decompress(kept.body))

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
+
+import structlog
 
 from services.fetcher.child.frames import (
     LENGTH_BYTES,
@@ -37,6 +39,11 @@ LOAD_SECONDS = 30.0
 
 GRACE_SECONDS = 1.0
 """The child gives up by itself; only if it does not, it is killed."""
+
+LINE_MAX = 300
+
+
+log = structlog.get_logger()
 
 
 class Child(Protocol):
@@ -105,10 +112,14 @@ class ChildProcess:
             [sys.executable, "-m", "services.fetcher.child", str(self._cache_folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=ROOT,
             bufsize=0,
             env=_without_secrets(os.environ),
         )
+        threading.Thread(
+            target=_log_lines, args=(self._process.stderr,), name="child-log", daemon=True
+        ).start()
 
     def _exchange(self, request: Request, seconds: float) -> Answered:
         end = time.monotonic() + seconds
@@ -147,12 +158,24 @@ class ChildProcess:
                 stream.close()
 
 
+def _log_lines(stream: IO[bytes] | None) -> None:
+    """What a library says goes into our log, in lines of a bounded length, until the child ends."""
+    if stream is None:
+        return
+    with stream:
+        for line in iter(lambda: stream.readline(LINE_MAX), b""):
+            log.info("child.said", line=line.decode(errors="replace").rstrip())
+
+
 def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Proxies and CA files, but nothing of ours: the child is handed all it needs."""
+    """Proxies and CA files, but nothing of ours: the child is handed all it needs.
+
+    Nor what turns yfinance into something else: without curl_cffi it fails at its first cookie.
+    """
     return {
         name: value
         for name, value in environ.items()
-        if not name.startswith(("FINNHUB_", "TAPEDECK_"))
+        if not name.startswith(("FINNHUB_", "TAPEDECK_", "YF_"))
     }
 
 

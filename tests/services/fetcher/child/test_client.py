@@ -12,9 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from services.fetcher.child.client import ROOT, ChildProcess
-from services.fetcher.child.frames import AskPage, AskSessions, Failed, Page, SessionTable
+from services.fetcher.child.client import ROOT, ChildProcess, _log_lines
+from services.fetcher.child.frames import (
+    AskPage,
+    AskSessions,
+    AskTable,
+    Failed,
+    Page,
+    SessionTable,
+)
 from tests.fakes.chart import chart_answer
 from tests.fakes.faults import (
     AnyFault,
@@ -178,6 +186,57 @@ def test_a_hanging_cookie_costs_a_moment_and_no_chart(
     fresh = ChildProcess(tmp_path)
     assert served(fresh.ask(SPY, 20.0))
     fresh.close()
+
+
+def test_the_cookie_is_asked_for_once_and_kept_for_the_next_child(
+    providers: Providers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in providers.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("YF_DISABLE_CURL_CFFI", "1")  # not heard: yfinance would fail without it
+    before = len(providers.calls)
+    for _ in range(2):
+        fresh = ChildProcess(tmp_path)
+        assert served(fresh.ask(SPY, 20.0))
+        fresh.close()
+    endpoints = [call.endpoint for call in providers.calls[before:]]
+    assert endpoints == ["fc.yahoo.com", CHART, CHART]
+
+
+def test_nothing_but_our_log_hears_what_the_libraries_say(
+    providers: Providers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in providers.environment.items():
+        monkeypatch.setenv(name, value)
+    fresh = ChildProcess(tmp_path)
+    with capture_logs() as logs:
+        for fault in (Status(429), Html(), Cut(), Empty()):
+            providers.plan.next("yahoo", fault, endpoint=CHART)
+            fresh.ask(SPY, 20.0)
+        fresh.ask(AskTable(b"PAR1 no table PAR1", 9), 20.0)
+        fresh.ask(AskSessions("XNYS", "2026-01-01", "2026-02-01"), 20.0)
+        fresh.close()
+    assert capfd.readouterr() == ("", "")
+    assert {line["event"] for line in logs} <= {"child.said"}
+    assert not any("Warning" in line["line"] for line in logs)
+
+
+NOISY = """
+import sys
+sys.stderr.write("x" * 5_000 + chr(10) + "second" + chr(10))
+"""
+
+
+def test_what_a_child_says_is_logged_line_by_line_and_cut() -> None:
+    with (
+        capture_logs() as logs,
+        subprocess.Popen([sys.executable, "-c", NOISY], stderr=subprocess.PIPE) as noisy,
+    ):
+        _log_lines(noisy.stderr)
+    assert [line["line"] for line in logs] == ["x" * 300, "second"]
 
 
 def test_a_dead_child_is_replaced_and_a_late_one_is_killed(
