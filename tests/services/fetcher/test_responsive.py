@@ -1,4 +1,4 @@
-"""While Yahoo hangs, drips or resets, the others are asked and answered, and nobody waits for it."""
+"""While Yahoo hangs, drips or resets, the others are asked and answered; nobody waits for it."""
 
 from __future__ import annotations
 
