@@ -83,9 +83,9 @@ def _unpack(
             meta = {"tape_id": header.tape_id, "format": str(FORMAT)}
             meta[META_NAME] = header.begins.told()
             copy.finish(Tables(meta, header.last, dict(seen.heads), dict(seen.marks)))
-        reached("unpacked")
-        if (report := inspect(neighbour)).found:
-            raise _damaged(neighbour, [*report.findings])
+            reached("unpacked")
+            if (report := inspect(neighbour)).found:
+                raise _damaged(neighbour, [*report.findings])
         reached("checked")
         neighbour.rename(target)
         sync(target.parent)

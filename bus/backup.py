@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bus.actor import Refused
-from bus.copying import TapeCopy, stamp, sync
+from bus.copying import TapeCopy, remove, stamp, sync
 from bus.errors import StorageFailed, TapeDamaged
 from bus.inspection import Finding, Inspection, Tables
 from bus.tapefile import REMEDY, connect_to_read
@@ -54,7 +54,7 @@ def back_up(
         size = neighbour.stat().st_size
         _put_in_place(neighbour, target, tables.head, inspection.seal)
     finally:
-        neighbour.unlink(missing_ok=True)
+        remove(neighbour)
     reached("in place")
     return Backup(
         path=str(target),

@@ -17,6 +17,7 @@ from bus.inspection import Tables
 from bus.reading import PAGE_BYTES_MAX
 from bus.tapefile import create_tables, files_of
 from bus.watching import Progress, unwatched
+from bus.witness import witness_of
 
 PAGE_ROWS = 2_000
 
@@ -35,13 +36,13 @@ class TapeCopy:
     not held up, and its log stays as short as it is: one long transaction (VACUUM INTO, or the
     online backup API in one step) keeps the log growing until its end, and the backup API in steps
     begins anew with each commit of the writer, so that it never ended beside 200 of them a second.
+    An error inside of ``with`` leaves no file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with _told(path):
-            for file in files_of(path):  # what a killed one left
-                file.unlink(missing_ok=True)
+            remove(path)  # what a killed one left
             self._db = sqlite3.connect(path, isolation_level=None, uri=True)
             self._db.execute("PRAGMA journal_mode = OFF")  # until it is finished nobody reads it
             self._db.execute("PRAGMA synchronous = OFF")
@@ -57,6 +58,8 @@ class TapeCopy:
         trace: TracebackType | None,
     ) -> None:
         self._db.close()
+        if error is not None:
+            remove(self.path)
 
     def take_events(
         self, source: Path, after: int, to: int, progress: Progress = unwatched
@@ -125,6 +128,12 @@ def _page_end(sizes: Sequence[tuple[int, int]]) -> int:
         if size > PAGE_BYTES_MAX:
             return seq
     return sizes[-1][0]
+
+
+def remove(path: Path) -> None:
+    """Remove a copy with all that lies beside it; raises `OSError`."""
+    for file in (*files_of(path), witness_of(path)):
+        file.unlink(missing_ok=True)
 
 
 def stamp(now_seconds: float) -> str:

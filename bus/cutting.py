@@ -101,14 +101,16 @@ def _archived(
             raise Refused("file_exists", text, "move it away, then try again")
         return inspection
     neighbour = archive.with_name(f"{archive.name}.new")
-    write_archive(tape, neighbour, header, first_half(progress))
-    reached("written")
-    _, inspection = check_archive(neighbour, second_half(progress))
-    if inspection.found:
-        neighbour.unlink()
-        raise damage(tape, inspection.findings)
-    reached("checked")
-    neighbour.rename(archive)
+    try:
+        write_archive(tape, neighbour, header, first_half(progress))
+        reached("written")
+        _, inspection = check_archive(neighbour, second_half(progress))
+        if inspection.found:
+            raise damage(tape, inspection.findings)
+        reached("checked")
+        neighbour.rename(archive)
+    finally:
+        neighbour.unlink(missing_ok=True)
     sync(archive.parent)
     reached("in place")
     return inspection

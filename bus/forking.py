@@ -52,8 +52,8 @@ def fork(
         with closing(connect_to_read(target)) as db:
             look_at_all(db, Tables(meta, to, {}, {}, begins), seen)
         copy.finish(Tables(meta, to, dict(seen.heads), epochs.raised(seen.marks), begins))
-    attest(target, to, seen.seal)
-    _check(target, seen)
+        attest(target, to, seen.seal)
+        _check(target, seen)
     return tape_id
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from bus.copying import stamp
+from bus.copying import remove, stamp
 from bus.forking import Epochs, fork
 from bus.inspection import Inspection, Tables
 from bus.replacing import replace_tape, successor_of
-from bus.tapefile import files_of
 from bus.verify import Report, examine, report_of
 from bus.watching import Probe, Progress, unwatched
-from bus.witness import witness_of
 
 BY = "./tapedeck verify --quarantine"
 
@@ -59,8 +57,7 @@ def quarantine(
 def _succeed(tape: Path, tables: Tables, inspection: Inspection, now_seconds: float) -> str:
     """Make the tape that goes on; gives its id, or nothing if nothing is sound."""
     successor = successor_of(tape)
-    for file in (*files_of(successor), witness_of(successor)):
-        file.unlink(missing_ok=True)
+    remove(successor)
     if inspection.sound_to == tables.begins.after:
         return ""
     epochs = Epochs(now_seconds)

@@ -76,7 +76,7 @@ CASE mark.mark WHEN -1 THEN (mark.first, mark.last, mark.at_us) <> (0, 0, 0) ELS
     (before.producer, before.heard) IS (mark.producer, mark.mark) OR
     (after.producer, after.heard) IS (mark.producer, mark.mark) END
 """
-_OLDER = "put the newer one back, or put this one in its place knowingly with `tapedeck restore`"
+_OLDER = "put the newer one back, or go on with this one: ./tapedeck verify --quarantine"
 
 
 class Mark(NamedTuple):

@@ -23,7 +23,7 @@ from services.gateway.arguments import read_arguments
 from services.gateway.failures import Failure, failure_of
 from services.gateway.parameters import Parameter, parameters
 from services.gateway.place import sockets
-from services.gateway.verbs import USAGE, VERBS, Verb, exit_code
+from services.gateway.verbs import INTERRUPTED, OK, USAGE, VERBS, Verb, exit_code
 
 _EPILOG = (
     "Exit codes: 0 done, 1 refused or no deck there, 2 wrong usage, "
@@ -105,7 +105,7 @@ def _run_here(verb: Verb, arguments: dict[str, Any], *, as_json: bool) -> int:
     except (Refused, BusError) as error:
         return _say_failure(verb, failure_of(error), as_json=as_json)
     except KeyboardInterrupt:
-        return 0
+        return OK if verb.endless else INTERRUPTED
 
 
 def _settings(verb: Verb, *, as_json: bool) -> Settings:

@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from bus.errors import AddressRefused, BusError, TapeDamaged
+from bus.replacing import unfinished
 from config.settings import PROJECT_ROOT, Settings
 from services.gateway import place
 from services.gateway.arguments import Arguments
@@ -135,6 +136,10 @@ def port(settings: Settings) -> Iterable[Finding]:
 
 def tape(settings: Settings) -> Iterable[Finding]:
     """Whether the tape's tail is whole, as the bus wants it, and the clock has not gone back."""
+    if plan := unfinished(settings.tape_path):
+        message = f"`{plan.by}` was killed while it moved the tape to {plan.folder}"
+        yield Finding("tape", "bad", message, "finish it: ./tapedeck verify --quarantine")
+        return
     if not settings.tape_path.exists():
         yield Finding("tape", "ok", "none yet: the first start makes it")
         return

@@ -54,14 +54,16 @@ from services.gateway.talks import cache, collector, decisions, health, letters,
 
 Method = Literal["GET", "POST", "DELETE"]
 
-OK, FAILED, USAGE, DEGRADED = 0, 1, 2, 3
-"""Exit codes: done; refused or not reachable; a wrong command line; answered, but degraded."""
+OK, FAILED, USAGE, DEGRADED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: done; refused or not reachable; a wrong command line; answered, but degraded; ended
+by Ctrl-C."""
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """One row: a verb with its arguments, answer and HTTP routes, and how a terminal shows it.
 
-    ``failed`` is the exit code where it could not do its work.
+    ``failed`` is the exit code where it could not do its work. ``endless`` ones go on until Ctrl-C,
+    which is an interruption to all others.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     program: str = ""
     offline: bool = False
     failed: int = FAILED
+    endless: bool = False
 
     def begin(self, arguments: Arguments) -> Talk:
         """The verb's talk with the deck; raises `Refused` for one that runs in a terminal alone."""
@@ -299,6 +302,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         help="Print the tape as it is written, from the live socket, until Ctrl-C.",
         arguments=TailWanted,
         program="tail",
+        endless=True,
     ),
     Verb(
         name="log",
@@ -306,6 +310,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         arguments=LogWanted,
         program="logs",
         offline=True,
+        endless=True,
     ),
     Verb(
         name="doctor",

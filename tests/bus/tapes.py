@@ -15,6 +15,8 @@ from bus.tape import TapeWriter
 
 SUBJECTS = ("market.quote.A", "market.quote.B")
 STEP_US = 1_000
+INDEX_BYTES = 32_768
+"""Of the index that SQLite lays beside a log: a full disk has room for that, or nobody can read."""
 
 
 def write(
@@ -43,6 +45,7 @@ def write(
 
 def made(path: Path, turns: int = 5) -> Path:
     """A tape of turns of two events, and a producer that never spoke."""
+    path.parent.mkdir(exist_ok=True)
     with closing(TapeWriter(path)) as tape:
         write(tape, turns)
         tape.enlist("silent", 0)

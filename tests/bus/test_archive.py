@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from bus.restore import offer, restore
 from bus.tape import TapeWriter
 from bus.verify import inspect
 from tests.bus.dying import NOON_SECONDS, deaths, states_of
-from tests.bus.tapes import STEP_US, alter, everything, made, read_all, rows, write
+from tests.bus.tapes import INDEX_BYTES, STEP_US, alter, everything, made, read_all, rows, write
 
 KINDS = st.lists(
     st.tuples(st.sampled_from("pq"), st.lists(st.sampled_from("ABC"), min_size=1, max_size=3)),
@@ -439,6 +441,35 @@ class TestDying:
         with pytest.raises(BusError):
             archived(tape, 6 * STEP_US)
         assert everything(tape) == before
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [(lambda: os.urandom(3_000), "cannot be written"), (lambda: "x" * 3_000, "is complete")],
+        ids=["no room for the archive", "no room to remove what is in it"],
+    )
+    @pytest.mark.guarantee("disk-full")
+    def test_on_a_full_disk_nothing_leaves_the_tape_and_it_can_be_run_again(
+        self,
+        tmp_path: Path,
+        full_disk: Callable[[int], None],
+        body: Callable[[], object],
+        told: str,
+    ) -> None:
+        tape = tmp_path / "tape.db"
+        with closing(TapeWriter(tape)) as writer:
+            for _ in range(40):
+                write(writer, 1, body=body())
+        whole = everything(tape)
+        full_disk(INDEX_BYTES + 10_000)
+        with pytest.raises(StorageFailed, match=told):
+            archived(tape, 60 * STEP_US)
+        full_disk(-1)
+
+        assert everything(tape) == whole
+        archive = archived(tape, 60 * STEP_US)
+        assert attach(tape, archive).readable_from == 1
+        assert everything(tape) == whole
+        assert not list(archives_of(tape).glob("*.new"))
 
     def test_a_damaged_prefix_is_not_archived(self, tape: Path) -> None:
         with closing(TapeWriter(tape)) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bus.tape import TapeWriter
 from bus.verify import CannotRun, inspect
 from bus.witness import Witness, boot_id, witness_of
 from tests.bus.dying import NOON_SECONDS, deaths
-from tests.bus.tapes import alter, contents, everything, made, rows, write
+from tests.bus.tapes import INDEX_BYTES, alter, contents, everything, made, rows, write
 
 STAMP = "20261120T120000Z"
 
@@ -152,3 +153,18 @@ def test_killed_at_any_step_a_backup_is_whole_or_not_there(
         assert inspect(copy).findings == ()
         assert {name: contents(here)[name] for name in before} == before
         assert not list(here.glob("*.new"))
+
+
+@pytest.mark.guarantee("disk-full")
+def test_on_a_full_disk_no_backup_is_made_and_nothing_is_left_of_it(
+    tape: Path, folder: Path, full_disk: Callable[[int], None]
+) -> None:
+    with closing(TapeWriter(tape)) as writer:
+        write(writer, 40, body="x" * 3_000)
+    full_disk(INDEX_BYTES + 10_000)
+    with pytest.raises(StorageFailed, match="has room"):
+        back_up(tape, folder, NOON_SECONDS)
+    full_disk(-1)
+
+    assert list(folder.iterdir()) == []
+    assert back_up(tape, folder, NOON_SECONDS).head == 90

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bus.replacing import finish_replacing, unfinished
 from bus.tape import TapeWriter
 from bus.verify import CannotRun, inspect
 from tests.bus.dying import NOON_SECONDS, deaths, states_of
-from tests.bus.tapes import alter, contents, everything, made, write
+from tests.bus.tapes import INDEX_BYTES, alter, contents, everything, made, write
 
 STAMP = "20261120T120000Z"
 SPOILT = "UPDATE event SET body = x'00' WHERE seq = 8"
@@ -164,6 +165,24 @@ def test_whichever_bit_is_flipped_a_sound_tape_holds_a_prefix_and_every_byte_is_
     with closing(TapeWriter(home / "tape.db")) as tape:
         assert tape.head == done.kept
     assert everything(home / "tape.db") == truth[: done.kept]
+
+
+@pytest.mark.guarantee("disk-full")
+def test_on_a_full_disk_nothing_is_moved_and_it_can_be_run_again(
+    tmp_path: Path, full_disk: Callable[[int], None]
+) -> None:
+    home = made(tmp_path / "full" / "tape.db").parent
+    with closing(TapeWriter(home / "tape.db")) as tape:
+        write(tape, 40, body="x" * 3_000)
+    alter(home / "tape.db", "UPDATE event SET body = x'00' WHERE seq = 80")
+    before = contents(home)
+    full_disk(INDEX_BYTES + 10_000)
+    with pytest.raises(StorageFailed, match="has room"):
+        quarantine(home / "tape.db", states_of(home), NOON_SECONDS)
+    full_disk(-1)
+
+    assert contents(home) == before
+    assert quarantine(home / "tape.db", states_of(home), NOON_SECONDS) is not None
 
 
 @pytest.mark.guarantee("crash-points")

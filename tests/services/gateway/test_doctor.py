@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from bus.clock import SystemClock
 from bus.codec import Append, Codec
 from bus.reading import TapeReader
+from bus.replacing import Plan
 from bus.tape import TapeWriter
+from bus.tapefile import plan_of
 from config.settings import Settings, read_settings
 from market.messages import CONTRACT
 from services.gateway import doctor
@@ -109,6 +111,14 @@ def test_a_whole_tape_is_read_to_its_last_record(found: Found, write_tape: Path)
 
 def test_a_damaged_tape_is_bad(found: Found, write_tape: Path) -> None:
     write_tape.write_bytes(b"not a tape at all")
+    assert found(doctor.tape) == [("tape", "bad")]
+
+
+def test_a_tape_that_is_being_replaced_is_bad_and_says_how_to_finish(
+    found: Found, write_tape: Path
+) -> None:
+    plan = Plan("./tapedeck restore FILE", "quarantine/x", (), (), msgspec.Raw(b"{}"))
+    plan_of(write_tape).write_bytes(msgspec.json.encode(plan))
     assert found(doctor.tape) == [("tape", "bad")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.actor import Refused
-from bus.errors import Overloaded, StorageFailed, Unavailable
+from bus.errors import Overloaded, StorageFailed, Truncated, Unavailable
 from bus.message import BusStatus, Done
 from market.messages.analyzer import Analyze
 from market.messages.cache import CacheStatus, ClearCache, ReadBars, Snapshot
@@ -115,6 +115,7 @@ def test_wrong_bodies_get_the_error_shape(
         (Unavailable("fetcher is not there", "try again"), (503, "unavailable")),
         (Overloaded("too much", "less"), (503, "overloaded")),
         (StorageFailed("the disk is full", "make room"), (503, "storage_failed")),
+        (Truncated(7), (410, "truncated")),
     ],
 )
 def test_the_decks_refusals_come_with_the_fitting_status(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.bus.tapes import alter
+from bus.tape import TapeWriter
+from config.settings import PROJECT_ROOT
+from tests.bus.tapes import alter, write
 from tests.services.gateway.keeping.conftest import Type
 
 SPOILT = "UPDATE event SET body = x'00' WHERE seq = 4"
@@ -53,6 +61,30 @@ def test_a_file_that_is_named_is_verified_in_the_tapes_stead(
     alter(home / "tape.db", SPOILT)
 
     assert type_("verify", str(copy)).exit_code == 0
+
+
+def test_a_long_tape_shows_a_bar_at_a_terminal_and_ctrl_c_is_an_interruption(home: Path) -> None:
+    with closing(TapeWriter(home / "tape.db")) as tape:
+        for _ in range(60):
+            write(tape, 1, subjects=("test.said.A",) * 2_000)
+    person, terminal = pty.openpty()
+    reading = subprocess.Popen(
+        [sys.executable, "-m", "services.gateway.cli", "verify"],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "TAPEDECK_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
+    shown = b""
+    while b"%" not in shown:
+        shown += os.read(person, 1_000)
+    reading.send_signal(signal.SIGINT)
+    told, _ = reading.communicate(timeout=50)
+    os.close(person)
+    os.close(terminal)
+
+    assert (reading.returncode, told) == (130, b"")
+    assert b"verify  [" in shown
 
 
 @pytest.mark.parametrize(
