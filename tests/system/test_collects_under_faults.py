@@ -1,4 +1,4 @@
-"""The real collector while its providers fail: limits are kept, and the deck answers.
+"""The real collector while its providers fail: limits are kept, it answers, nothing is false.
 
 Every request passes the imitation, so the limits are counted where the providers would count them.
 """
@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 import pytest
 import requests
@@ -16,18 +17,39 @@ import requests
 from bus.codec import Codec
 from bus.message import Event
 from market.messages import CONTRACT
-from market.messages.fetcher import Bars, Quote
+from market.messages.fetcher import Bars, FetchRefused, Quote
 from tests.fakes.faults import (
     AnyFault,
+    BrokenJson,
+    Closed,
+    Cut,
+    Disordered,
     Drip,
+    Empty,
     Hang,
+    Html,
+    MissingColumns,
+    NoRows,
+    Odd,
+    Prices,
+    Redirect,
+    Refused,
     Reset,
+    SlowHandshake,
+    Stamps,
     Status,
+    UnequalColumns,
+    WrongSymbol,
+    WrongTypes,
 )
+from tests.fakes.listings import LISTINGS
+from tests.fakes.market import Market
+from tests.fakes.plan import Plan
 from tests.fakes.providers import GOOD_KEY, Providers
 from tests.fakes.wire import Provider
+from tests.services.fetcher.served import Served
 from tests.system.deck import RunningDeck, until
-from tests.torture.forms import forms
+from tests.torture.forms import LONG_SECONDS_MAX, forms
 
 pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(180)]
 
@@ -38,6 +60,48 @@ WITHIN_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
 """The longest that a question to the deck may take, whatever the providers do."""
 PAUSE_SECONDS = 3
+RANDOM_SECONDS = 180.0
+SEED = 20_261_122
+
+CHART_FAULTS: tuple[AnyFault, ...] = (
+    *(Prices(to) for to in ("null", "negative", "spike")),
+    WrongTypes(),
+    UnequalColumns(),
+    MissingColumns(),
+    WrongSymbol(),
+    Disordered(),
+    NoRows(),
+)
+"""As many as Yahoo's budget of a minute leaves to one test.
+
+What two sources say alike is believed, so each slips in its own way: tenfold here, a hundredfold
+there.
+"""
+QUOTE_FAULTS: tuple[AnyFault, ...] = (
+    *(Prices(to) for to in ("nan", "nan_text", "null", "zero", "negative", "unit")),
+    WrongTypes(),
+    MissingColumns(),
+    Stamps(7 * 86_400),
+    NoRows(),
+    Odd(),
+    Odd('{"error": "try later"}'),
+    Empty(),
+    Cut(),
+)
+DATA_FAULTS: dict[Provider, tuple[AnyFault, ...]] = {
+    "finnhub": QUOTE_FAULTS,
+    "yahoo": CHART_FAULTS,
+}
+BOTH_FAULTS: tuple[AnyFault, ...] = (
+    *(Status(code) for code in (404, 422, 500, 502, 503)),
+    Redirect(),
+    Html(),
+    BrokenJson(),
+    Reset(),
+    Closed(),
+    Drip(400.0),
+)
+CONNECTION_FAULTS: tuple[AnyFault, ...] = (Refused(), SlowHandshake(0.5))
 
 
 def settings(providers: Providers, watchlist: Sequence[str] = TICKERS) -> dict[str, str]:
@@ -84,6 +148,39 @@ def brought(deck: RunningDeck, tickers: Sequence[str], after: int = 0) -> bool:
     bars = {(one.ticker, one.timeframe) for one in events if isinstance(one, Bars)}
     quotes = {one.ticker for one in events if isinstance(one, Quote)}
     return all({(one, "1d"), (one, "1h")} <= bars and one in quotes for one in tickers)
+
+
+def refusals(events: Sequence[Event]) -> list[FetchRefused]:
+    return [event for event in events if isinstance(event, FetchRefused)]
+
+
+def test_whatever_the_providers_send_the_tape_holds_what_is_true_or_why_it_does_not(
+    providers: Providers, deck: RunningDeck
+) -> None:
+    after = deck.tape().head()
+    providers.plan.next("yahoo", *CHART_FAULTS, endpoint=CHART)
+    providers.plan.next("finnhub", *QUOTE_FAULTS, endpoint="/quote")
+    until(
+        lambda: pressed(deck) and struck(providers, "yahoo") >= len(CHART_FAULTS),
+        WITHIN_SECONDS,
+        "every fault",
+    )
+    until(lambda: not fetching(deck), WITHIN_SECONDS, "the end of the last call")
+    events = said(deck, after)
+    assert Served(Market(), time.time()).lies(events) == []
+    assert {"invalid", "doubtful"} <= {one.reason for one in refusals(events)}
+
+
+def pressed(deck: RunningDeck) -> bool:
+    """Want everything fresh again once nothing is under way, however often it was refused."""
+    if not fetching(deck):
+        deck.post("/api/collector/restart")
+    return True
+
+
+def fetching(deck: RunningDeck) -> list[str]:
+    """The tickers that a call is under way for."""
+    return list(deck.get("/api/collector/status").json()["fetching"])
 
 
 def struck(providers: Providers, provider: Provider) -> int:
@@ -180,3 +277,31 @@ def full(deck: RunningDeck) -> bool:
         return False
     budgets = deck.get("/api/collector/status").json().get("budgets", [])
     return any(b["source"] == "finnhub" and b["used"] >= b["limit"] - 5 for b in budgets)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(LONG_SECONDS_MAX)
+def test_minutes_of_faults_at_random_leave_the_tape_true_the_limits_kept_and_all_collected() -> (
+    None
+):
+    plan = Plan(seed=SEED)
+    with Providers(plan) as providers, RunningDeck(settings(providers, list(LISTINGS))) as deck:
+        until(lambda: brought(deck, list(LISTINGS)), 3 * WITHIN_SECONDS, "a first history")
+        for provider, faults in DATA_FAULTS.items():
+            plan.sometimes(provider, 0.3, *BOTH_FAULTS, *faults)
+            plan.sometimes(provider, 0.1, *CONNECTION_FAULTS)
+        ends = time.time() + RANDOM_SECONDS
+        until(lambda: pressed(deck) and time.time() > ends, 2 * RANDOM_SECONDS, "the end")
+        plan.clear()
+        after = deck.tape().head()
+        until(
+            lambda: pressed(deck) and brought(deck, list(LISTINGS), after),
+            6 * WITHIN_SECONDS,
+            "everything fresh",
+        )
+        events = said(deck)
+        assert Served(Market(), time.time()).lies(events) == []
+        assert len({one.reason for one in refusals(events)}) >= 4
+        counted = [providers.counters(provider) for provider in get_args(Provider)]
+        assert [one.in_pauses for one in counted] == [(), ()]
+        assert max(one.per_minute_max for one in counted) <= 60
