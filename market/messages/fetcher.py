@@ -243,6 +243,33 @@ class Bars(Event, frozen=True):
     refused_because: str = ""
 
 
+class BarsMissing(Event, frozen=True):
+    """Bars of sessions that lie among the newest known ones, and that no answer has brought.
+
+    Said when they change; empty when the last of them came. They are asked for again with every
+    cycle.
+    """
+
+    stream: ClassVar[str] = "market.missing"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker", "timeframe")
+
+    ticker: Ticker
+    timeframe: Timeframe
+    start_us: tuple[int, ...]
+
+
+class HistoryBackfilled(Event, frozen=True):
+    """A ticker's history came: ``done`` of ``of`` timeframes, the last one as ``what`` says."""
+
+    stream: ClassVar[str] = "collector.backfilled"
+    keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
+
+    ticker: Ticker
+    done: int
+    of: int
+    what: str
+
+
 class FetchRefused(Event, frozen=True):
     """A source did not bring what was asked: the class of the failure, and when it is tried again.
 
@@ -363,6 +390,15 @@ class SourceState(msgspec.Struct, frozen=True):
     capabilities: tuple[CapabilityState, ...] = ()
 
 
+class Backfill(msgspec.Struct, frozen=True):
+    """How far the first fetch of a ticker's history has come; ``waits_for`` are timeframes."""
+
+    ticker: Ticker
+    done: int
+    of: int
+    waits_for: tuple[Timeframe, ...]
+
+
 class CollectorState(Message, frozen=True):
     """The collector as it is now; times are 0 where there is none."""
 
@@ -378,6 +414,7 @@ class CollectorState(Message, frozen=True):
     budgets: tuple[Budget, ...]
     sources: tuple[SourceState, ...]
     cycle: CycleFinished | None = None
+    backfills: tuple[Backfill, ...] = ()
 
 
 class CollectorStatus(Query[CollectorState], frozen=True):

@@ -2,7 +2,8 @@
 
 Hears, all its own words, so that its state is a fold of the tape: collector.started, .stopped,
 .cycling and .cycled, watchlist.added and .removed, fetch.requested, source.called,
-source.gated, .slowed and .shared, market.quote, market.bars, market.refused, calendar.sessions.
+source.gated, .slowed and .shared, market.quote, market.bars, market.missing, market.refused,
+collector.backfilled, calendar.sessions.
 
 Says the same.
 

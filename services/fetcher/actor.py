@@ -25,6 +25,7 @@ from services.fetcher.core import cycle, gates, schedule
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.fold import FOLDS, Draft
+from services.fetcher.core.gaps import asks_from_us
 from services.fetcher.core.plan import calls_under_way, plan
 from services.fetcher.core.state import KINDS, URGENT_US, Collector, Series
 from services.fetcher.core.status import status, status_file, watchlist_file
@@ -210,7 +211,8 @@ class Desk:
         return ended is not None or begins
 
     def _work(self, state: Collector, call: SourceCalled, now_us: int) -> Effect:
-        latest_us = lane_of(state, call).latest_us
+        lane = lane_of(state, call)
+        latest_us = asks_from_us(lane.latest_us, lane.missing)
         if call.source == "calendar":
             return ReadSessions(call, now_us)
         if call.source == "simulated":

@@ -8,7 +8,7 @@ import msgspec
 
 from bus.message import ServiceState
 from market.messages.cache import CacheEntry
-from market.messages.fetcher import Budget, CycleFinished, SourceState, Timeframe
+from market.messages.fetcher import Backfill, Budget, CycleFinished, SourceState, Timeframe
 from market.messages.indicators import Level, Reading, Trend
 from services.gateway.failures import Failure
 
@@ -36,6 +36,7 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     budgets: tuple[Budget, ...]
     sources: tuple[SourceState, ...]
     cycle: CycleFinished | None
+    backfills: tuple[Backfill, ...]
     seq: int
 
 

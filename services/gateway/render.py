@@ -13,6 +13,8 @@ SIMULATED = "SIMULATED DATA: invented prices, no market."
 STALE = "STALE: older than it should be."
 
 _DASH = "–"
+_BAR = 20
+_FEW = 8
 
 
 def anything(answer: Answer) -> str:
@@ -35,6 +37,7 @@ def collector(answer: Answer) -> str:
         ("fetching", " ".join(answer["fetching"])),
         ("watchlist", " ".join(answer["watchlist"])),
         ("cached", answer["cache_entries"]),
+        *([("history", _history(answer))] if answer["backfills"] else []),
     ]
     return "\n\n".join(
         part
@@ -266,6 +269,17 @@ def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
         if not source["capabilities"]:
             state = "ready" if source["usable"] else "not used"
             yield (name, "", state, source["reason"], source["retry_at"])
+
+
+def _history(answer: Answer) -> str:
+    """How far the first fetch of every ticker's history has come, as a bar and in numbers."""
+    left = answer["backfills"]
+    of = left[0]["of"] * len(answer["watchlist"])
+    done = of - sum(one["of"] - one["done"] for one in left)
+    bar = "#" * (_BAR * done // of)
+    waiting = " ".join(one["ticker"] for one in left[:_FEW])
+    more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
+    return f"[{bar.ljust(_BAR, '.')}] {done} of {of}, waiting: {waiting}{more}"
 
 
 def _budget(budget: Answer) -> tuple[Any, ...]:

@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from bus.message import Event, Fact
 from market.messages.fetcher import (
     Bars,
+    BarsMissing,
     CollectorStarted,
     CollectorStopped,
     CycleFinished,
     CycleStarted,
     FetchRefused,
     FetchRequested,
+    HistoryBackfilled,
     Quote,
     Reason,
     Sessions,
@@ -149,6 +151,20 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
 
 
+def lacked(state: Collector, fact: Fact[BarsMissing]) -> Collector:
+    """The lane knows what it lacks."""
+    event = fact.event
+    if event.ticker not in state.series:
+        return state
+    lane = replace(state.of(event.ticker).lane(event.timeframe), missing=event.start_us)
+    return _with_lane(state, event.ticker, event.timeframe, lane)
+
+
+def backfilled(state: Collector, fact: Fact[HistoryBackfilled]) -> Collector:
+    """Told for who watches; the bars themselves said it."""
+    return state
+
+
 def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     """The lane remembers who said no; the source may have to rest."""
     event = fact.event
@@ -220,6 +236,8 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     SourceCalled: called,
     Quote: quoted,
     Bars: barred,
+    BarsMissing: lacked,
+    HistoryBackfilled: backfilled,
     FetchRefused: refused,
     SourceGated: gated,
     SourceSlowed: slowed,

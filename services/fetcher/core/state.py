@@ -23,6 +23,7 @@ Kind = Literal["quote", "1d", "1h"]
 """What is kept fresh of a ticker, each by itself."""
 
 KINDS: tuple[Kind, ...] = ("quote", "1d", "1h")
+TIMEFRAMES: tuple[Timeframe, ...] = ("1d", "1h")
 
 URGENT_US = 60_000_000
 """A wish that could not be met for a minute is no longer urgent: nobody waits for it any more."""
@@ -63,7 +64,8 @@ class Lane(msgspec.Struct, frozen=True):
     """One kind of data of one ticker: when it was brought, what is under way, who refused since.
 
     ``latest_us`` is the market time of the last quote, or the start of the last bar, ``price`` its
-    price or close, ``source`` who brought it; ``tail`` are the last bars that were said.
+    price or close, ``source`` who brought it; ``tail`` are the last bars that were said,
+    ``missing`` those between them that nobody brought.
     """
 
     answered_us: int = 0
@@ -73,6 +75,7 @@ class Lane(msgspec.Struct, frozen=True):
     flight: Flight | None = None
     refusals: tuple[Refusal, ...] = ()
     tail: tuple[Row, ...] = ()
+    missing: tuple[int, ...] = ()
 
     def refusal(self, source: str) -> Refusal | None:
         """The last no of this source since the last answer."""
@@ -195,6 +198,11 @@ class Collector(msgspec.Struct, frozen=True):
         """The tracked tickers, the protected ones first, then in the order in which they came."""
         tracked = [key for key, series in self.series.items() if series.tracked]
         return tuple(sorted(tracked, key=rank))
+
+
+def unfilled(state: Collector, ticker: str) -> tuple[Timeframe, ...]:
+    """The timeframes of which the ticker has no bar yet."""
+    return tuple(one for one in TIMEFRAMES if not state.of(ticker).lane(one).tail)
 
 
 def gate_key(source: str, capability: str) -> str:

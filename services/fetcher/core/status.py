@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from market.messages.fetcher import Budget, CapabilityState, CollectorState, SourceState
+from market.messages.fetcher import Backfill, Budget, CapabilityState, CollectorState, SourceState
 from market.sessions import market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.state import Collector
+from services.fetcher.core.state import TIMEFRAMES, Collector, unfilled
 
 
 def status(state: Collector, options: Options, now_us: int) -> CollectorState:
@@ -34,6 +34,7 @@ def status(state: Collector, options: Options, now_us: int) -> CollectorState:
             *(SourceState(one.name, usable=False, reason=one.reason) for one in options.unusable),
         ),
         cycle=state.last_cycle,
+        backfills=_backfills(state) if options.real else (),
     )
 
 
@@ -57,6 +58,10 @@ def status_file(state: CollectorState) -> bytes:
             "asked": cycle.asked,
             "brought": cycle.brought,
             "missing": {one.ticker: one.reason for one in cycle.missing},
+        },
+        "backfills": {
+            one.ticker: {"done": one.done, "of": one.of, "waits_for": one.waits_for}
+            for one in state.backfills
         },
         "budgets": {
             one.source: {"used": one.used, "limit": one.limit, "reserve": one.reserve}
@@ -103,6 +108,12 @@ def _fetching(state: Collector) -> tuple[str, ...]:
         if any(lane.flight for lane in series.lanes.values())
     }
     return tuple(sorted(busy))
+
+
+def _backfills(state: Collector) -> tuple[Backfill, ...]:
+    of = len(TIMEFRAMES)
+    lacking = ((ticker, unfilled(state, ticker)) for ticker in state.watchlist)
+    return tuple(Backfill(one, of - len(waits), of, waits) for one, waits in lacking if waits)
 
 
 def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:

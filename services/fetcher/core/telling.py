@@ -7,7 +7,10 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from market.messages.fetcher import (
+    Bars,
+    BarsMissing,
     FetchRefused,
+    HistoryBackfilled,
     Quote,
     Sessions,
     SourceCalled,
@@ -17,12 +20,13 @@ from market.messages.fetcher import (
 from market.symbols import is_simulated
 from services.fetcher.core import budget, failover, gates
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
-from services.fetcher.core.bars import bars_said
+from services.fetcher.core.bars import bars_said, day_of
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.doubt import judged_bars, quote_doubt
 from services.fetcher.core.fold import Draft
+from services.fetcher.core.gaps import missing
 from services.fetcher.core.plan import wanted_since_us
-from services.fetcher.core.state import Collector, Lane, kind_of
+from services.fetcher.core.state import TIMEFRAMES, Collector, Lane, kind_of, unfilled
 from services.fetcher.core.validate import price_or_none, quote_fault
 
 
@@ -92,6 +96,7 @@ def _tell_bars(
         slipped=believed.slipped,
     )
     draft.say(*bars)
+    _tell_history(draft, call, bars, first=not lane.tail)
     if believed.held:
         text = f"{believed.held:g} is too far from the bars before it to be believed at once"
         _refuse(draft, options, call, Failure("doubtful", text, None, found, believed.held))
@@ -99,6 +104,22 @@ def _tell_bars(
         text = "no bar of the answer lies in a session"
         _refuse(draft, options, call, Failure("no_data", text, None, found))
     return None
+
+
+def _tell_history(draft: Draft, call: SourceCalled, bars: tuple[Bars, ...], *, first: bool) -> None:
+    """Say what the bars did to the ticker's history: that it began, that it lacks some."""
+    lane = lane_of(draft.state, call)
+    if not bars or call.timeframe is None or is_simulated(call.ticker):
+        return
+    lacking = missing(draft.state.table, call.timeframe, lane.tail)
+    if lacking != lane.missing:
+        draft.say(BarsMissing(call.ticker, call.timeframe, lacking))
+    if first:
+        waits_for = unfilled(draft.state, call.ticker)
+        count = sum(len(chunk.start_us) for chunk in bars)
+        what = f"{count} bars of {call.timeframe} since {day_of(bars[0].start_us[0])}"
+        of = len(TIMEFRAMES)
+        draft.say(HistoryBackfilled(call.ticker, of - len(waits_for), of, what))
 
 
 def _quote_doubt(state: Collector, call: SourceCalled, quote: QuoteAnswer, now_us: int) -> str:

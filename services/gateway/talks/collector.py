@@ -100,5 +100,6 @@ def _answer(state: CollectorState, message: str, seq: int) -> Talk:
         budgets=state.budgets,
         sources=state.sources,
         cycle=state.cycle,
+        backfills=state.backfills,
         seq=seq,
     )

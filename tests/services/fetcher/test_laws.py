@@ -10,6 +10,7 @@ from bus.laws import START_US, STEP_US, ActorLaws
 from market.messages.fetcher import (
     AddTicker,
     Bars,
+    BarsMissing,
     Capability,
     CollectorStarted,
     CollectorStopped,
@@ -19,6 +20,7 @@ from market.messages.fetcher import (
     FetchRefused,
     FetchRequested,
     GateState,
+    HistoryBackfilled,
     Quote,
     Reason,
     RemoveTicker,
@@ -27,6 +29,8 @@ from market.messages.fetcher import (
     Source,
     SourceCalled,
     SourceGated,
+    SourceShared,
+    SourceSlowed,
     Start,
     Stop,
     Timeframe,
@@ -118,6 +122,10 @@ class TestCollector(ActorLaws):
         bars(),
         refusals(),
         GATES,
+        st.builds(BarsMissing, KEYS, TIMEFRAMES, st.tuples(INSTANTS)),
+        st.builds(HistoryBackfilled, TICKERS, st.integers(0, 2), st.just(2), st.just("bars")),
+        st.builds(SourceSlowed, SOURCES, st.integers(1, 30), INSTANTS),
+        st.builds(SourceShared, SOURCES, st.integers(1, 30)),
         st.just(Sessions("XNYS", ("2026-01-05",), (START_US,), (START_US + 3_600 * STEP_US,))),
     )
     commands = st.one_of(

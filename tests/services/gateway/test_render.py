@@ -60,6 +60,7 @@ COLLECTOR = {
     "cache_entries": 1,
     "sources": [],
     "budgets": [],
+    "backfills": [],
     "cycle": {
         "asked": 3,
         "brought": 2,
@@ -90,6 +91,12 @@ def test_every_capability_of_a_source_has_its_state_its_reason_and_its_next_try(
         ["finnhub", "quote", "paused", "rate", "limited", "2026-11-20T12:00:00Z"],
         ["yahoo", "–", "ready", "–", "–"],
     ]
+
+
+def test_a_history_that_is_being_fetched_has_a_bar() -> None:
+    left = [{"ticker": "QQQ", "done": 1, "of": 2, "waits_for": ["1h"]}]
+    shown = render.collector(COLLECTOR | {"watchlist": ["SPY", "QQQ"], "backfills": left})
+    assert "[###############.....] 3 of 4, waiting: QQQ" in shown
 
 
 def test_a_simulated_event_is_marked_even_where_its_body_is_too_large_to_show() -> None:

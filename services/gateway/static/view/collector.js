@@ -25,6 +25,11 @@ export class Collector {
     };
     this.state = h("p", { class: "state", "data-field": "collector", role: "status" }, "asking…");
     this.sources = h("ul", { class: "sources", "data-field": "sources" });
+    this.history = h("p", { class: "soft cycle", "data-field": "history", hidden: true });
+    this.showHistory = onChange((backfills, tickers) => {
+      this.history.hidden = backfills.length === 0;
+      this.history.replaceChildren(...historyBar(backfills, tickers));
+    });
     this.showSources = onChange((told, budgets, seconds) => {
       const lines = told.map((source) => sourceLine(source, budgets, seconds * 1000));
       this.sources.replaceChildren(...lines);
@@ -34,6 +39,7 @@ export class Collector {
       h("dl", { class: "counters" }, ...COUNTERS.map(counter)),
       this.sources,
       h("p", { class: "soft cycle", "data-field": "cycle" }),
+      this.history,
     );
   }
 
@@ -59,6 +65,7 @@ export class Collector {
     this.showRun("next-run", instant(collector.next_run), now);
     this.showSources(collector.sources, collector.budgets, Math.floor(now / 1000));
     this.put("cycle", cycleWords(collector.cycle));
+    this.showHistory(collector.backfills ?? [], collector.tickers_tracked);
   }
 
   put(name, text) {
@@ -103,6 +110,15 @@ const few = (tickers) =>
 function fromNow(seconds, due) {
   if (seconds > 0) return `in ${span(seconds)}`;
   return due ? "now" : `${span(-seconds)} ago`;
+}
+
+// How far the first fetch of every ticker's history has come.
+function historyBar(backfills, tickers) {
+  if (!backfills.length) return [];
+  const max = backfills[0].of * tickers;
+  const value = max - backfills.reduce((left, { done, of }) => left + of - done, 0);
+  const text = `History: ${value} of ${max}; waiting for ${few(backfills.map(({ ticker }) => ticker))}.`;
+  return [h("progress", { max, value, "aria-label": text }), ` ${text}`];
 }
 
 // What the last cycle could not bring, by its reasons.
