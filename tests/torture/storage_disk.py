@@ -60,13 +60,12 @@ def taken(path: Path) -> Files:
 
 
 def lay(path: Path, files: Files) -> None:
-    """Let these files lie there and no others."""
+    """Let these files lie there and no others; who has one open keeps the one that lay there."""
     for suffix in SUFFIXES:
         file = path.with_name(path.name + suffix)
+        file.unlink(missing_ok=True)
         if suffix in files:
             file.write_bytes(files[suffix])
-        else:
-            file.unlink(missing_ok=True)
 
 
 def crashed(path: Path, story: Story, commits: int) -> tuple[Files, Files]:
