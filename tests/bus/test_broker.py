@@ -105,6 +105,7 @@ def names(frames: list[Any]) -> list[str]:
     return [type(frame).__name__ for frame in frames]
 
 
+@pytest.mark.guarantee("tape-first")
 def test_what_arrived_together_is_committed_together_then_told_live_then_acknowledged(
     broker: Broker, hub: Script
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_repeated_first_greeting_is_given_the_same_epoch_and_another_process_t
     assert [frame.epoch for frame in hub.to(b"2")] == [2]
 
 
+@pytest.mark.guarantee("epochs")
 def test_greetings_that_a_dead_process_left_behind_fence_nobody(
     broker: Broker, hub: Script
 ) -> None:
@@ -171,6 +173,7 @@ def test_greetings_that_a_dead_process_left_behind_fence_nobody(
     assert [frame.epoch for frame in hub.to(b"2")] == [2, 2]
 
 
+@pytest.mark.guarantee("epochs")
 def test_a_greeting_under_an_older_epoch_is_fenced_and_leaves_the_newer_in_its_place(
     broker: Broker, hub: Script
 ) -> None:
@@ -211,6 +214,7 @@ def test_a_request_goes_to_the_service_with_its_askers_name_and_the_reply_back(
 
 
 @pytest.mark.parametrize("how", ["never there", "silent", "gone"])
+@pytest.mark.guarantee("requests")
 def test_a_request_to_nobody_is_unavailable_at_once(
     broker: Broker, hub: Script, clock: FakeClock, how: str
 ) -> None:
@@ -276,6 +280,7 @@ def test_a_state_before_the_first_commit_has_no_quantiles(broker: Broker) -> Non
 
 @given(junk=st.lists(JUNK, max_size=8))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.guarantee("strangers")
 def test_no_byte_a_peer_can_send_harms_the_broker_or_the_tape(
     broker: Broker, hub: Script, rig: Rig, junk: list[bytes]
 ) -> None:

@@ -259,6 +259,7 @@ def test_requests_are_decoded_by_their_name() -> None:
         CODEC.request("Erase", b"\x80")
 
 
+@pytest.mark.guarantee("back-pressure")
 def test_a_body_may_have_a_mebibyte_and_not_a_byte_more() -> None:
     frame = len(CODEC.body(Noted("b", "x" * 70_000))) - 70_000
     largest = Noted("b", "x" * (BODY_BYTES_MAX - frame))
@@ -311,18 +312,21 @@ NEWER = Codec(Contract([CountedThrice], {("count.made", 1): renamed, ("count.mad
         (3, {"name": "A", "amount": 5, "unit": "pieces", "added_later": True}),
     ],
 )
+@pytest.mark.guarantee("upcasting")
 def test_old_versions_are_brought_up_to_the_present_one(version: int, body: Any) -> None:
     record = RECORD._replace(version=version, body=msgpack.packb(body))
 
     assert NEWER.fact(record).event == CountedThrice("A", 5, "pieces")
 
 
+@pytest.mark.guarantee("upcasting")
 def test_a_version_from_the_future_is_refused_with_the_remedy() -> None:
     with pytest.raises(BadMessage, match="run the newer Tapedeck"):
         NEWER.fact(RECORD._replace(version=4))
 
 
 @pytest.mark.parametrize("body", [{"name": "A"}, [], {"name": "A", "number": "many"}])
+@pytest.mark.guarantee("upcasting")
 def test_an_old_body_that_cannot_be_brought_up_is_a_bad_message(body: Any) -> None:
     with pytest.raises(BadMessage):
         NEWER.fact(RECORD._replace(version=1, body=msgpack.packb(body)))

@@ -74,6 +74,7 @@ def test_frames_that_follow_the_cursor_are_taken_without_asking_the_tape() -> No
     assert not follower.behind
 
 
+@pytest.mark.guarantee("gaps")
 def test_a_gap_is_read_from_the_tape_and_live_frames_go_on_behind_it() -> None:
     paper, follower = Paper(), listening()
     first, _lost, third = paper.write(*counted(1, 2, 3))
@@ -86,6 +87,7 @@ def test_a_gap_is_read_from_the_tape_and_live_frames_go_on_behind_it() -> None:
     assert follower.gaps == 1
 
 
+@pytest.mark.guarantee("gaps")
 def test_a_lost_end_is_read_once_a_heartbeat_tells_of_it() -> None:
     paper, follower = Paper(*counted(1, 2)), Follower()
     assert follower.take(paper.reading, 10) == []
@@ -94,6 +96,7 @@ def test_a_lost_end_is_read_once_a_heartbeat_tells_of_it() -> None:
     assert seqs(follower.take(paper.reading, 10)) == [1, 2]
 
 
+@pytest.mark.guarantee("join")
 def test_a_joiner_reads_the_past_from_the_tape_in_pages_and_then_follows() -> None:
     paper, follower = Paper(*counted(*range(10))), Follower(cursor=4)
     follower.told("t", 10)
@@ -103,6 +106,7 @@ def test_a_joiner_reads_the_past_from_the_tape_in_pages_and_then_follows() -> No
     assert [seqs(page) for page in pages] == [[5, 6, 7, 8], [9, 10, 11], []]
 
 
+@pytest.mark.guarantee("gaps")
 def test_repeated_and_old_frames_change_nothing() -> None:
     paper, follower = Paper(), Follower()
     frames = paper.write(*counted(1, 2))
@@ -131,6 +135,7 @@ def test_an_old_header_without_its_body_promises_nothing_new() -> None:
     assert follower.take(BrokenReading([], CODEC), 10) == []
 
 
+@pytest.mark.guarantee("slow-consumers")
 def test_what_is_held_is_bounded_and_the_rest_is_read_from_the_tape() -> None:
     paper, follower = Paper(), Follower()
     follower.offer(paper.write(*counted(*range(HELD_RECORDS_MAX + 100))))
@@ -151,6 +156,7 @@ def test_bytes_that_are_no_frame_are_counted_and_passed_over() -> None:
     assert follower.bad_frames == 4
 
 
+@pytest.mark.guarantee("regress")
 def test_another_tape_in_its_place_is_a_regress() -> None:
     follower = Follower()
     follower.told("t", 5)
@@ -168,6 +174,7 @@ def test_an_older_news_of_the_head_is_no_regress() -> None:
     assert seqs(follower.take(paper.reading, 10)) == [4]
 
 
+@pytest.mark.guarantee("regress")
 def test_a_tape_that_ends_before_the_cursor_is_a_regress() -> None:
     paper, follower = Paper(*counted(1, 2)), Follower(cursor=3)
     follower.told("t", 2)
@@ -176,6 +183,7 @@ def test_a_tape_that_ends_before_the_cursor_is_a_regress() -> None:
         follower.take(paper.reading, 10)
 
 
+@pytest.mark.guarantee("regress")
 def test_a_tape_without_what_was_told_is_a_regress_and_not_waited_for_in_circles() -> None:
     paper, follower = Paper(*counted(1, 2)), Follower(cursor=2)
     follower.told("t", 5)

@@ -193,6 +193,7 @@ class TestTimer:
 class TestMailbox:
     """Letters are opened one by one, at the head."""
 
+    @pytest.mark.guarantee("requests")
     def test_a_letter_whose_deadline_passes_while_it_waits_is_not_carried_out(
         self, rig: Rig
     ) -> None:
@@ -210,6 +211,7 @@ class TestMailbox:
         assert [expired.id for expired in asker.expired] == [late]
         assert said(rig, Counted) == [Counted("A", 1), Counted("A", 3)]
 
+    @pytest.mark.guarantee("back-pressure")
     def test_a_full_mailbox_refuses_the_next_letter(self, rig: Rig) -> None:
         asker, post = rig.welcome("a"), rig.ready(counter())
         post.link.down = Without("appended")
@@ -361,6 +363,7 @@ class TestDeadLetters:
 
         assert (len(rig.tape()), again.runtime.heard) == (2, 2)
 
+    @pytest.mark.guarantee("dead-letters")
     def test_a_fact_that_fails_at_first_is_taken_at_a_later_attempt(self, rig: Rig) -> None:
         attempts: list[int] = []
         actor = counter()
@@ -569,6 +572,7 @@ class TestStarting:
     def saver(self, rig: Rig, folder: Path) -> SnapshotSaver[Tally]:
         return SnapshotSaver(folder / "counter.snapshot", Tally, Tally, "this code", rig.clock)
 
+    @pytest.mark.guarantee("snapshots")
     def test_a_snapshot_and_the_tail_give_the_state_of_the_whole_tape(
         self, rig: Rig, tmp_path: Path
     ) -> None:
@@ -584,6 +588,7 @@ class TestStarting:
         facts = [CODEC.fact(record) for record in rig.tape()]
         assert again.runtime.state == counter().fold(Tally(), facts)
 
+    @pytest.mark.guarantee("regress")
     def test_a_snapshot_from_the_tapes_future_is_a_regress(self, rig: Rig, tmp_path: Path) -> None:
         rig.welcome("p")
         saver = self.saver(rig, tmp_path)

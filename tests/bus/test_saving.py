@@ -42,11 +42,13 @@ def written(path: Path) -> Path:
     return path
 
 
+@pytest.mark.guarantee("snapshots")
 def test_a_state_comes_back_with_its_position(written: Path) -> None:
     assert saver(written).restore("t") == (STATE, 7)
 
 
 @pytest.mark.parametrize(("code", "tape_id"), [("other code", "t"), ("this code", "u")])
+@pytest.mark.guarantee("snapshots")
 def test_a_snapshot_of_other_code_or_of_another_tape_is_left_aside(
     written: Path, code: str, tape_id: str
 ) -> None:
@@ -59,6 +61,7 @@ def test_without_a_snapshot_the_fold_begins_at_nothing(path: Path) -> None:
 
 @given(length=st.floats(0, 1, exclude_max=True))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.guarantee("snapshots")
 def test_a_torn_snapshot_is_left_aside(written: Path, length: float) -> None:
     whole = written.read_bytes()
     try:
@@ -70,6 +73,7 @@ def test_a_torn_snapshot_is_left_aside(written: Path, length: float) -> None:
 
 @given(place=st.integers(min_value=0))
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.guarantee("snapshots")
 def test_a_flipped_bit_is_noticed_wherever_it_is(written: Path, place: int) -> None:
     whole = written.read_bytes()
     flipped = bytearray(whole)
@@ -83,6 +87,7 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(written: Path, place: int) -> N
 
 @given(garbage=st.binary(max_size=100))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.guarantee("snapshots")
 def test_garbage_is_left_aside(tmp_path: Path, garbage: bytes) -> None:
     path = tmp_path / "garbage.snapshot"
     path.write_bytes(garbage)
@@ -134,6 +139,7 @@ def test_a_folder_that_cannot_be_written_costs_the_snapshot_and_nothing_else(
     assert blocked.read_text() == "in the way"
 
 
+@pytest.mark.guarantee("snapshots")
 def test_a_file_is_replaced_whole_and_no_neighbour_is_left(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file.json"
     replace_file(path, b"first")

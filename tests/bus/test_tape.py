@@ -87,6 +87,7 @@ def fill(tape: TapeWriter, count: int, producer: str = "p") -> None:
 class TestWhatIsKept:
     """Order, heads, marks."""
 
+    @pytest.mark.guarantee("total-order")
     def test_events_get_seqs_without_holes_and_the_seq_before_on_their_subject(
         self, tape: TapeWriter, reader: TapeReader
     ) -> None:
@@ -108,6 +109,7 @@ class TestWhatIsKept:
         ]
         assert tape.heads == {"test.said.A": 3, "test.said.B": 2}
 
+    @pytest.mark.guarantee("total-order")
     def test_a_tape_that_is_opened_again_goes_on_where_it_ended(self, path: Path) -> None:
         with closing(TapeWriter(path)) as first:
             fill(first, 3)
@@ -116,6 +118,7 @@ class TestWhatIsKept:
             assert (again.tape_id, again.head, again.at_us, again.heads, again.marks) == known
             assert say(again, turn(2, 3)) == [Appended(3, 4, 4, NOON, "logged")]
 
+    @pytest.mark.guarantee("marks")
     def test_a_turn_that_comes_twice_is_kept_once_and_told_its_seqs_again(
         self, tape: TapeWriter, reader: TapeReader
     ) -> None:
@@ -130,6 +133,7 @@ class TestWhatIsKept:
 
         assert [record.seq for record in reader.read(0, 10)] == [1, 2, 3]
 
+    @pytest.mark.guarantee("marks")
     def test_a_turn_older_than_the_last_is_told_to_be_kept_without_its_seqs(
         self, tape: TapeWriter
     ) -> None:
@@ -138,6 +142,7 @@ class TestWhatIsKept:
         assert say(tape, turn(0, 1)) == [Appended(1, 0, 0, NOON, "logged")]
         assert tape.head == 3
 
+    @pytest.mark.guarantee("marks")
     def test_a_turn_that_comes_twice_in_one_transaction_is_kept_once(
         self, tape: TapeWriter, reader: TapeReader
     ) -> None:
@@ -147,6 +152,7 @@ class TestWhatIsKept:
         assert say(tape, same, same) == [Appended(0, 1, 1, NOON, "logged")] * 2
         assert len(reader.read(0, 10)) == 1
 
+    @pytest.mark.guarantee("total-order")
     def test_a_turn_after_a_missing_one_is_refused_with_the_mark_that_is_kept(
         self, tape: TapeWriter
     ) -> None:
@@ -177,6 +183,7 @@ class TestWhatIsKept:
         ]
         assert tape.head == 2
 
+    @pytest.mark.guarantee("crash-points")
     def test_a_turn_is_all_or_nothing(self, tape: TapeWriter) -> None:
         tape.enlist("p", 0)
         whole = [draft("test.said.A"), draft("test.said.B"), draft("test.said.A.b.c")]
@@ -184,6 +191,7 @@ class TestWhatIsKept:
         assert [code(a) for a in say(tape, turn(-1, 0, *whole))] == ["bad_subject"]
         assert (tape.head, tape.heads, tape.marks["p"].mark) == (0, {}, -1)
 
+    @pytest.mark.guarantee("acks")
     def test_a_transaction_is_synced_if_any_turn_in_it_asks_for_it(self, tape: TapeWriter) -> None:
         tape.enlist("p", 0)
         levels: list[int] = []
@@ -202,6 +210,7 @@ class TestWhatIsKept:
         normal, full = 1, 2  # sqlite.org/pragma.html#pragma_synchronous
         assert levels == [normal, full, normal]
 
+    @pytest.mark.guarantee("acks")
     def test_durability_is_told_as_it_was_asked_for(self, tape: TapeWriter) -> None:
         tape.enlist("p", 0)
         answers = say(tape, turn(-1, 0), turn(0, 1, durability="synced"))
@@ -212,6 +221,7 @@ class TestWhatIsKept:
 class TestWhoMaySpeak:
     """Epochs, and the seq that a producer expects."""
 
+    @pytest.mark.guarantee("epochs")
     def test_each_process_gets_an_epoch_of_its_own_and_the_mark_of_the_one_before(
         self, tape: TapeWriter
     ) -> None:
@@ -219,6 +229,7 @@ class TestWhoMaySpeak:
         assert (tape.marks["p"].epoch, tape.enlist("p", 0).epoch) == (1, 2)
         assert tape.enlist("p", 2).mark == 2
 
+    @pytest.mark.guarantee("epochs")
     def test_an_older_process_is_fenced_and_nothing_of_its_turn_is_kept(
         self, tape: TapeWriter
     ) -> None:
@@ -242,6 +253,7 @@ class TestWhoMaySpeak:
         assert [code(a) for a in say(tape, turn(-1, 0, epoch=0))] == ["fenced"]
         assert (tape.head, tape.marks) == (0, {})
 
+    @pytest.mark.guarantee("regress")
     def test_a_process_from_the_tapes_future_shows_that_an_older_copy_lies_here(
         self, tape: TapeWriter
     ) -> None:
@@ -251,11 +263,13 @@ class TestWhoMaySpeak:
         with pytest.raises(LogRegressed, match="put the newer one back"):
             tape.enlist("p", 2)
 
+    @pytest.mark.guarantee("epochs")
     def test_an_epoch_survives_the_process_that_gave_it(self, path: Path) -> None:
         for expected in (1, 2, 3):
             with closing(TapeWriter(path)) as tape:
                 assert tape.enlist("p", 0).epoch == expected
 
+    @pytest.mark.guarantee("expected")
     def test_an_event_with_the_expected_seq_is_kept(self, tape: TapeWriter) -> None:
         tape.enlist("p", 0)
         answers = say(
@@ -266,6 +280,7 @@ class TestWhoMaySpeak:
 
         assert [code(answer) for answer in answers] == ["appended", "appended"]
 
+    @pytest.mark.guarantee("expected")
     def test_an_event_with_another_seq_than_expected_is_a_conflict_and_names_the_actual(
         self, tape: TapeWriter
     ) -> None:
@@ -277,6 +292,7 @@ class TestWhoMaySpeak:
         assert "ends at seq 2, not at 1" in refused.message
         assert (tape.head, tape.marks["p"].mark) == (2, 1)
 
+    @pytest.mark.guarantee("expected")
     def test_of_two_who_expect_the_same_seq_one_alone_is_kept(self, tape: TapeWriter) -> None:
         tape.enlist("p", 0)
         tape.enlist("q", 0)
@@ -309,6 +325,7 @@ class TestLimits:
         ],
         ids=["an event", "a turn", "too many events"],
     )
+    @pytest.mark.guarantee("back-pressure")
     def test_what_is_too_large_is_refused(self, tape: TapeWriter, drafts: list[Draft]) -> None:
         tape.enlist("p", 0)
 
@@ -325,6 +342,7 @@ class TestLimits:
 class TestTime:
     """``at_us`` orders like seq, whatever the clock does."""
 
+    @pytest.mark.guarantee("clock")
     def test_recorded_time_never_goes_back_when_the_clock_does(
         self, path: Path, tape: TapeWriter, reader: TapeReader
     ) -> None:
@@ -336,6 +354,7 @@ class TestTime:
         day_on = NOON + 86_400_000_000
         assert [r.at_us for r in reader.read(0, 10)] == [NOON, NOON, NOON, day_on, day_on]
 
+    @pytest.mark.guarantee("clock")
     def test_recorded_time_does_not_go_back_over_a_restart_either(self, path: Path) -> None:
         with closing(TapeWriter(path)) as tape:
             fill(tape, 1)
@@ -411,6 +430,7 @@ class TestReading:
             say(tape, turn(number - 1, number))
             assert [r.seq for r in reader.read(number, 10)] == [number + 1]
 
+    @pytest.mark.guarantee("slow-consumers")
     def test_readers_leave_the_writer_free_to_keep_its_log_short(
         self, tape: TapeWriter, path: Path
     ) -> None:
@@ -574,6 +594,7 @@ class TestDamage:
             "seq = 4711",
         ],
     )
+    @pytest.mark.guarantee("bit-rot")
     def test_a_change_in_any_column_is_found_by_reader_and_writer(
         self, written: Path, change: str
     ) -> None:
@@ -660,6 +681,7 @@ class TestDamage:
                 with pytest.raises(TapeDamaged, match="ends at seq 15, though all up to seq 20"):
                     ask()
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_missing_row_is_found_and_named(self, written: Path) -> None:
         alter(written, "DELETE FROM event WHERE seq = 7")
 
@@ -679,6 +701,7 @@ class TestDamage:
         ):
             reader.read(0, 10)
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_missing_end_is_found_at_the_start(self, written: Path) -> None:
         alter(written, "DELETE FROM event WHERE seq > 15")
 
@@ -753,6 +776,7 @@ class TestDamage:
 
     @given(place=st.integers(min_value=0))
     @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @pytest.mark.guarantee("bit-rot")
     def test_a_flipped_bit_anywhere_in_the_file_is_found_or_changes_nothing(
         self, written: Path, place: int
     ) -> None:
@@ -788,6 +812,7 @@ class TestDamage:
 
     @given(place=st.floats(0, 1))
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @pytest.mark.guarantee("torn-writes")
     def test_a_log_cut_off_anywhere_leaves_whole_turns_and_nothing_else(
         self, path: Path, crashed: Crashed, place: float
     ) -> None:
@@ -890,6 +915,7 @@ class TestDamage:
 class TestTheDisk:
     """What happens when it refuses."""
 
+    @pytest.mark.guarantee("disk-full")
     def test_a_full_disk_refuses_the_turn_whole_and_reading_and_later_appending_go_on(
         self,
         tape: TapeWriter,
@@ -930,6 +956,7 @@ class TestTheDisk:
         assert told is not None
         assert (told.head, tape.head) == (5, 5)
 
+    @pytest.mark.guarantee("disk-full")
     def test_a_full_disk_gives_no_new_epoch_and_forgets_none(
         self, tape: TapeWriter, full_disk: Callable[[int], None]
     ) -> None:

@@ -129,6 +129,7 @@ def test_a_tape_on_which_nothing_was_said_is_clean(tmp_path: Path) -> None:
         ),
     ],
 )
+@pytest.mark.guarantee("bit-rot")
 def test_one_damage_is_one_finding_and_it_is_named(path: Path, sql: str, finding: Finding) -> None:
     hurt(path, sql)
     found = inspect(path).findings
@@ -229,6 +230,7 @@ def test_how_far_it_has_come_is_told(path: Path) -> None:
     assert told == [(10, 10)]
 
 
+@pytest.mark.guarantee("bit-rot")
 def test_a_tape_that_grows_meanwhile_is_clean(path: Path) -> None:
     with closing(TapeWriter(path)) as tape:
         write(tape, 3)
@@ -266,6 +268,7 @@ def test_a_large_tape_is_read_in_pages_of_some_megabytes(path: Path) -> None:
 
 @given(place=st.integers(min_value=0))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.guarantee("bit-rot")
 def test_a_flipped_bit_is_found_or_changes_nothing(path: Path, place: int) -> None:
     whole = path.read_bytes()
     truth = everything(path)

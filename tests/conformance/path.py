@@ -55,6 +55,7 @@ class PathConformance:
 
     # -- what is acknowledged is kept, once ------------------------------------------------
 
+    @pytest.mark.guarantee("tape-first")
     def test_turns_are_kept_once_and_in_order_and_told_live(self, rig: Rig) -> None:
         producer, listener = rig.welcome("p"), rig.welcome("l")
         for number in range(30):
@@ -66,6 +67,7 @@ class PathConformance:
         assert counted(tape, "A") == counted(tape, "B") == list(range(30))
         assert listener.records == producer.records == tape
 
+    @pytest.mark.guarantee("marks")
     def test_a_lost_acknowledgement_is_given_again_with_the_same_seqs(self, rig: Rig) -> None:
         producer = rig.welcome("p")
         producer.link.down = Line(["drop"])
@@ -80,6 +82,7 @@ class PathConformance:
         assert rig.broker is not None
         assert rig.broker.state().resends == 1
 
+    @pytest.mark.guarantee("marks")
     def test_a_turn_that_comes_twice_is_kept_and_acknowledged_once(self, rig: Rig) -> None:
         producer = rig.welcome("p")
         producer.link.up = Line(["twice", "twice"])
@@ -91,6 +94,7 @@ class PathConformance:
         assert counted(rig.tape(), "A") == [0, 1]
         assert [ack.mark for ack in producer.acks] == [0, 1]
 
+    @pytest.mark.guarantee("total-order")
     def test_over_a_wire_that_fails_both_ways_every_turn_is_kept_once_and_in_order(
         self, rig: Rig
     ) -> None:
@@ -111,6 +115,7 @@ class PathConformance:
         assert counted(tape, "p") == counted(tape, "q") == list(range(40))
         assert listener.records == tape
 
+    @pytest.mark.guarantee("epochs")
     def test_a_twin_is_fenced_and_says_nothing_more(self, rig: Rig) -> None:
         older = rig.welcome("p")
         older.append(Counted("A", 0), mark=0)
@@ -125,6 +130,7 @@ class PathConformance:
 
     # -- the bus dies and comes back --------------------------------------------------------
 
+    @pytest.mark.guarantee("bus-restart")
     def test_a_bus_that_starts_again_is_found_and_nothing_is_lost_or_doubled(
         self, rig: Rig
     ) -> None:
@@ -154,6 +160,7 @@ class PathConformance:
             "after an answer",
         ],
     )
+    @pytest.mark.guarantee("crash-points")
     def test_a_bus_that_dies_at_any_point_keeps_each_turn_once(self, rig: Rig, point: str) -> None:
         rig.crash()
         rig.start_probed()
@@ -176,6 +183,7 @@ class PathConformance:
         assert set(known) <= {(n, n + 1) for n in range(1, 10, 2)}
         assert listener.records == tape
 
+    @pytest.mark.guarantee("disk-full")
     def test_a_disk_that_refuses_is_told_and_appending_goes_on_when_it_takes_again(
         self, rig: Rig
     ) -> None:
@@ -196,6 +204,7 @@ class PathConformance:
 
     # -- listening ------------------------------------------------------------------------
 
+    @pytest.mark.guarantee("gaps")
     def test_with_every_live_frame_lost_a_listener_is_at_the_head_within_two_heartbeats(
         self, rig: Rig
     ) -> None:
@@ -211,6 +220,7 @@ class PathConformance:
         assert listener.link.tape.carried == []
         assert listener.records == rig.tape()
 
+    @pytest.mark.guarantee("gaps")
     def test_a_lost_end_is_told_by_the_heartbeat_among_the_live_frames_alone(
         self, rig: Rig
     ) -> None:
@@ -223,6 +233,7 @@ class PathConformance:
 
         assert listener.records == rig.tape()
 
+    @pytest.mark.guarantee("join")
     def test_who_joins_while_others_speak_misses_nothing_and_hears_nothing_twice(
         self, rig: Rig
     ) -> None:
@@ -239,6 +250,7 @@ class PathConformance:
         tape = rig.tape()
         assert [joiner.records == tape for joiner in joiners] == [True] * 20
 
+    @pytest.mark.guarantee("slow-consumers")
     def test_who_is_away_for_long_ends_where_the_others_are(self, rig: Rig) -> None:
         producer, sleeper = rig.welcome("p", listening=False), rig.welcome("l")
         rig.parties.remove(sleeper)
@@ -251,6 +263,7 @@ class PathConformance:
 
         assert sleeper.records == rig.tape()
 
+    @pytest.mark.guarantee("gaps")
     def test_a_body_too_long_to_go_live_is_read_from_the_tape_and_not_waited_for_again(
         self, rig: Rig
     ) -> None:
@@ -282,6 +295,7 @@ class PathConformance:
         rig.until(lambda: len(rig.tape()) == 2)
         assert rig.events() == [Counted("A", 5), Doubled("A", 10)]
 
+    @pytest.mark.guarantee("requests")
     def test_a_command_repeated_changes_nothing_and_succeeds(self, rig: Rig) -> None:
         asker, _post = rig.welcome("a"), rig.ready(counter())
         asker.link.up = Line(["twice"])
@@ -346,6 +360,7 @@ class PathConformance:
 
         assert answer(asker, number, Sum) == Sum("A", -1)
 
+    @pytest.mark.guarantee("requests")
     def test_a_request_to_an_absent_service_is_refused_at_once(self, rig: Rig) -> None:
         asker = rig.welcome("a")
         number = asker.ask(HowMuch("A"))
@@ -360,6 +375,7 @@ class PathConformance:
 
         assert {reply.code for reply in asker.replies} == {"unavailable"}
 
+    @pytest.mark.guarantee("heartbeats")
     def test_a_service_that_is_silent_for_three_heartbeats_counts_as_absent(self, rig: Rig) -> None:
         asker, service = rig.welcome("a"), rig.welcome("counter")
         rig.parties.remove(service)
@@ -374,6 +390,7 @@ class PathConformance:
 
         assert len(service.requests) == 1
 
+    @pytest.mark.guarantee("requests")
     def test_a_request_whose_deadline_has_passed_is_not_carried_out(self, rig: Rig) -> None:
         asker, post = rig.welcome("a"), rig.ready(counter())
         rig.parties.remove(post)
@@ -387,6 +404,7 @@ class PathConformance:
         assert [expired.id for expired in asker.expired] == [on_the_way]
         assert Counted("A", 1) not in rig.events()
 
+    @pytest.mark.guarantee("observability")
     def test_the_bus_tells_how_it_and_its_clients_fare(self, rig: Rig) -> None:
         asker, post = rig.welcome("a"), rig.ready(counter())
         asker.ask(Count("A", 1))
@@ -405,6 +423,7 @@ class PathConformance:
 
     # -- turns ---------------------------------------------------------------------------
 
+    @pytest.mark.guarantee("dead-letters")
     def test_a_culprit_becomes_a_dead_letter_and_the_rest_of_its_batch_is_heard(
         self, rig: Rig
     ) -> None:
