@@ -35,6 +35,9 @@ class Period(msgspec.Struct):
     end: int
 
 
+Days = list[list[Period]]
+
+
 class Meta(msgspec.Struct, rename="camel"):
     """What a chart says of its symbol."""
 
@@ -43,7 +46,7 @@ class Meta(msgspec.Struct, rename="camel"):
     regular_market_price: float | None = None
     regular_market_time: int | None = None
     regular_market_volume: float | None = None
-    trading_periods: list[list[Period]] = field(default_factory=list)
+    trading_periods: Days | dict[str, Days] = field(default_factory=list)
 
 
 class Quote(msgspec.Struct):
@@ -227,8 +230,7 @@ def _on_the_grid(rows: list[Row], meta: Meta) -> list[Row]:
     if len(rows) < 2 or not rows[-1].is_one_trade:
         return rows
     *_, hour, live = rows
-    closes_us = {day.end * SECOND_US for days in meta.trading_periods for day in days}
-    if live.start_us in closes_us:
+    if live.start_us in _closes_us(meta.trading_periods):
         return rows[:-1]
     if not hour.start_us < live.start_us < hour.start_us + HOUR_US:
         return rows
@@ -236,6 +238,12 @@ def _on_the_grid(rows: list[Row], meta: Meta) -> list[Row]:
         high=max(hour.high, live.high), low=min(hour.low, live.low), close=live.close
     )
     return [*rows[:-2], merged]
+
+
+def _closes_us(told: Days | dict[str, Days]) -> set[int]:
+    """When the regular hours end; Yahoo names them where it tells of others too."""
+    days = told.get("regular", []) if isinstance(told, dict) else told
+    return {period.end * SECOND_US for day in days for period in day}
 
 
 def _later(splits: Mapping[str, float], day: str) -> float:

@@ -1,7 +1,7 @@
 """Files: daily and hourly bars from a folder of the operator's own, CSV or Parquet.
 
 ``SPY.1d.csv``, ``SPY.1h.parquet`` or just ``SPY.csv`` (days), in any case. A file is read at every
-question; what is told is what follows the last known bar, or all of it when the file was changed.
+question: what is told is what follows the last known bar, or all of it when the file was changed.
 """
 
 from __future__ import annotations
@@ -86,15 +86,20 @@ def parse(raw: RawAnswer, effect: Fetch) -> Answer | Failure:
 
 
 def answer_of(found: Table, name: str, latest_us: int) -> Answer | Failure:
-    """The bars of a table from a little before the last known one; most rows must be good."""
+    """The bars of a table from a little before the last known one; most rows must be good.
+
+    Without a newer one it has no answer, so that the next source may bring what came since.
+    """
     size = len(found.bars) + found.refused
     if found.refused > max(1, REFUSED_SHARE_MAX * size) or (size and not found.bars):
         text = f"{found.refused} of {size} rows are not believable; {found.faults[0]}"
         return Failure("invalid", text[:300])
     if not found.bars:
         return Failure("no_data", f"{name} has no rows")
-    after = next((n for n, bar in enumerate(found.bars) if bar.start_us > latest_us), size)
-    bars = found.bars[max(0, after - TAIL_ROWS // 2) :] if latest_us else found.bars
+    known = sum(bar.start_us <= latest_us for bar in found.bars)
+    if known == len(found.bars):
+        return Failure("no_data", f"{name} has nothing newer: its end is known")
+    bars = found.bars[max(0, known - TAIL_ROWS // 2) :] if latest_us else found.bars
     return Answer(bars=_columns(bars), refused_rows=found.refused, faults=found.faults)
 
 

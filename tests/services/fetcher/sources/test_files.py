@@ -21,7 +21,7 @@ from services.fetcher.actor import build
 from services.fetcher.child.client import ChildProcess
 from services.fetcher.core.answers import Answer, Failure
 from services.fetcher.core.declaration import Unusable
-from services.fetcher.effects import Fetch, Fetched, Open
+from services.fetcher.effects import Fetch, Fetched, FetchFailed, Open
 from services.fetcher.options import options_of
 from services.fetcher.perform import fetch
 from services.fetcher.ports import Ports, real_ports
@@ -312,16 +312,25 @@ def told(ports: Ports, latest_us: int) -> tuple[int, ...]:
     return starts(command.answer)
 
 
-def test_of_a_file_that_is_known_only_the_end_is_told_until_it_changes(folder: Path) -> None:
+def test_a_file_is_told_once_and_anew_when_it_changes(folder: Path) -> None:
     file = folder / "SPY.csv"
     file.write_text(year())
     ports = ports_of(folder)
     everything = told(ports, 0)
     assert len(everything) == 336
-    assert told(ports, everything[-1]) == everything[-32:]
     file.write_text(year().replace("2025-01-02,10", "2025-01-02,11"))
     assert told(ports, everything[-1]) == everything
-    assert told(ports_of(folder), everything[-1]) == everything[-32:]  # remembered by a new process
+    assert told(ports_of(folder), everything[-3]) == everything[-34:]  # as a new process knows too
+
+
+def test_a_file_without_a_newer_bar_leaves_it_to_the_next_source(folder: Path) -> None:
+    (folder / "SPY.csv").write_text(year())
+    ports = ports_of(folder)
+    end_us = told(ports, 0)[-1]
+    command = fetch(asked(latest_us=end_us), ports)
+    assert isinstance(command, FetchFailed)
+    assert command.failure.reason == "no_data"
+    assert command.failure.message == "SPY.csv has nothing newer: its end is known"
 
 
 def test_a_file_beyond_the_bound_is_read_no_further_than_the_bound(folder: Path) -> None:

@@ -221,10 +221,13 @@ def test_the_last_trade_is_part_of_the_hour_it_falls_into() -> None:
     assert bars.volume[-1] == 8.0
 
 
-def test_the_row_that_stands_at_the_close_is_none() -> None:
-    bars = parsed(
-        hours(("18:30:00", 120.0, 9.0), ("19:30:00", 121.0, 8.0), ("20:00:00", 122.0, 0.0)), "1h"
-    ).bars
+@pytest.mark.parametrize("named", [False, True])
+def test_the_row_that_stands_at_the_close_is_none(*, named: bool) -> None:
+    rows = (("18:30:00", 120.0, 9.0), ("19:30:00", 121.0, 8.0), ("20:00:00", 122.0, 0.0))
+    result = hours(*rows)
+    days = result["meta"]["tradingPeriods"]
+    result["meta"]["tradingPeriods"] = {"pre": [], "regular": days} if named else days
+    bars = parsed(result, "1h").bars
     assert bars
     assert bars.close == (120.0, 121.0)
 
