@@ -84,6 +84,7 @@ format: $(VENV)/dev ## Format the code and mend what ruff can mend
 .PHONY: docs
 docs: $(VENV)/run ## Write the generated pages of docs/
 	@$(PY) -m services.gateway.docs
+	@$(PY) -m tests.test_guarantees
 
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-emit-find-links
