@@ -17,7 +17,7 @@ from bus.standing import laggards
 from config.settings import Settings
 from market.instants import iso
 from services.gateway.arguments import ArchiveWanted
-from services.gateway.keeping.shell import answer, bar, megabytes, services, stopped
+from services.gateway.keeping.shell import answer, bar, megabytes, near, services, stopped
 from services.gateway.verbs import OK
 
 STATELESS = ("bus", "gateway")
@@ -31,11 +31,11 @@ def run(settings: Settings, wanted: ArchiveWanted, *, as_json: bool) -> int:
     elif wanted.attach:
         with bar("attach") as progress:
             done = attach(tape, _found(settings, wanted.attach), progress)
-        answer(done, f"{done.archive} is attached.\n{_readable(done)}", as_json=as_json)
+        answer(done, f"{near(done.archive)} is attached.\n{_readable(done)}", as_json=as_json)
     elif wanted.detach:
         with bar("detach") as progress:
             done = detach(tape, _found(settings, wanted.detach), progress)
-        answer(done, f"{done.archive} is detached.\n{_readable(done)}", as_json=as_json)
+        answer(done, f"{near(done.archive)} is detached.\n{_readable(done)}", as_json=as_json)
     else:
         _archive(settings, wanted, as_json=as_json)
     return OK
@@ -86,7 +86,7 @@ def _told(done: Cut) -> str:
     manifest = done.manifest
     room = f"; {megabytes(done.free_bytes)} of its file are free for new events"
     return (
-        f"{done.archive}\n"
+        f"{near(done.archive)}\n"
         f"  {manifest.events:,} events, seqs {manifest.first} to {manifest.last}, the last one"
         f" recorded {iso(manifest.ends_at_us)}; every one verified\n"
         f"  {megabytes(manifest.bytes)}, SHA-256 {manifest.sha256}\n"
@@ -107,7 +107,7 @@ def _line(known: Known) -> str:
         return known.problem
     marks = ["attached"] * known.attached + ["the tape does not go on from it"] * (not known.joined)
     return (
-        f"{known.path}  seqs {known.first} to {known.last}, until {iso(known.ends_at_us)},"
+        f"{near(known.path)}  seqs {known.first} to {known.last}, until {iso(known.ends_at_us)},"
         f" {megabytes(known.bytes)}{''.join(f', {mark}' for mark in marks)}"
     )
 

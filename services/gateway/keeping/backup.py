@@ -10,7 +10,7 @@ from bus.locks import hold
 from config.settings import Settings
 from market.instants import iso
 from services.gateway.arguments import BackupWanted
-from services.gateway.keeping.shell import answer, bar, megabytes, prepare
+from services.gateway.keeping.shell import answer, bar, megabytes, near, prepare
 from services.gateway.verbs import OK
 
 
@@ -29,7 +29,7 @@ def in_words(made: Backup) -> str:
     """What the copy holds, for people."""
     recorded = f", the last one recorded {iso(made.at_us)}" if made.at_us else ""
     return (
-        f"{made.path}\n"
+        f"{near(made.path)}\n"
         f"  {made.events:,} events up to seq {made.head}{recorded}; every one verified\n"
         f"  {megabytes(made.bytes)}, tape {made.tape_id}, seal {made.seal}"
     )

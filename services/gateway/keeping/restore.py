@@ -14,7 +14,7 @@ from bus.restore import Offer, Present, Restored, offer, restore
 from config.settings import Settings
 from market.instants import iso
 from services.gateway.arguments import RestoreWanted
-from services.gateway.keeping.shell import answer, bar, states, stopped
+from services.gateway.keeping.shell import answer, bar, near, states, stopped
 from services.gateway.verbs import OK
 
 SHOWN = 12
@@ -42,7 +42,7 @@ def in_words(offered: Offer) -> str:
     """What would be replaced by what, for people."""
     recorded = f", the last one recorded {iso(offered.at_us)}" if offered.at_us else ""
     lines = [
-        f"{offered.source}: {offered.events:,} events up to seq {offered.head}{recorded}; sound",
+        f"{near(offered.source)}: {offered.events:,} events up to seq {offered.head}{recorded}; sound",
         *_replaced(offered.present),
     ]
     if offered.states:
@@ -77,5 +77,5 @@ def _confirm(wanted: RestoreWanted) -> None:
 def _told(done: Restored) -> str:
     return (
         f"Restored: tape {done.tape_id} holds {done.events:,} events up to seq {done.head}\n"
-        f"What it replaced lies in {done.folder}"
+        f"What it replaced lies in {near(done.folder)}"
     )

@@ -81,6 +81,12 @@ def answer(value: msgspec.Struct, text: str, *, as_json: bool) -> None:
     click.echo(as_text if as_json else text)
 
 
+def near(path: str | Path) -> str:
+    """The path as it is shortest to type: what lies in the folder one is in without that folder."""
+    inside = Path(path).is_relative_to(Path.cwd())
+    return str(Path(path).relative_to(Path.cwd()) if inside else path)
+
+
 def megabytes(size: int) -> str:
     """A size as people read it."""
     return f"{size / 1e6:,.1f} MB"

@@ -15,7 +15,7 @@ from bus.replacing import finish_replacing, unfinished
 from bus.verify import CannotRun, Checked, Report, inspect
 from config.settings import Settings
 from services.gateway.arguments import VerifyWanted
-from services.gateway.keeping.shell import answer, bar, states, stopped
+from services.gateway.keeping.shell import answer, bar, near, states, stopped
 from services.gateway.verbs import OK
 
 DAMAGED = 1
@@ -57,10 +57,10 @@ def in_words(report: Report) -> str:
 
 def _tape(report: Report) -> list[str]:
     if not report.found:
-        return [f"{report.path}: {_events(report)}, all sound"]
+        return [f"{near(report.path)}: {_events(report)}, all sound"]
     more = report.found - len(report.findings)
     return [
-        f"{report.path}: DAMAGED; everything is sound up to seq {report.sound_to},"
+        f"{near(report.path)}: DAMAGED; everything is sound up to seq {report.sound_to},"
         f" and {report.sound} of {_events(report)} are whole by themselves",
         *map(_finding, report.findings),
         *[f"  and {more} more"][: bool(more)],
@@ -73,8 +73,8 @@ def _finding(finding: Finding) -> str:
 
 def _checked(archive: Checked) -> str:
     if not archive.found:
-        return f"{archive.path}: {archive.last - archive.first + 1} events, all sound"
-    return "\n".join([f"{archive.path}: DAMAGED", *map(_finding, archive.findings)])
+        return f"{near(archive.path)}: {archive.last - archive.first + 1} events, all sound"
+    return "\n".join([f"{near(archive.path)}: DAMAGED", *map(_finding, archive.findings)])
 
 
 def _archive(path: Path, *, as_json: bool) -> int:
@@ -112,7 +112,7 @@ def _told(done: Quarantined) -> str:
     return (
         f"{in_words(done.report)}\n"
         f"{goes_on if done.tape_id else nothing}; {done.lost} events are lost to it\n"
-        f"The damaged tape, and what was folded from it, lie in {done.folder}"
+        f"The damaged tape, and what was folded from it, lie in {near(done.folder)}"
     )
 
 
