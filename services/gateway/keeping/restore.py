@@ -42,7 +42,8 @@ def in_words(offered: Offer) -> str:
     """What would be replaced by what, for people."""
     recorded = f", the last one recorded {iso(offered.at_us)}" if offered.at_us else ""
     lines = [
-        f"{near(offered.source)}: {offered.events:,} events up to seq {offered.head}{recorded}; sound",
+        f"{near(offered.source)}: {offered.events:,} events up to seq {offered.head}{recorded};"
+        " sound",
         *_replaced(offered.present),
     ]
     if offered.states:
