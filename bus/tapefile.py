@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bus.errors import BusError, StorageFailed, TapeDamaged
-from bus.upgrading import upgrade_format_1
+from bus.upgrading import check_format_1, upgrade_format_1
 
 FORMAT = 2
 TABLES = {"meta", "event", "head", "mark"}
@@ -101,7 +101,10 @@ def is_of_this_format(path: Path) -> bool:
         return False
     try:
         with closing(connect_to_read(path)) as db:
-            return bool(_tables(db, path)) and _format(db, path) == FORMAT
+            found = _format(db, path) if _tables(db, path) else 0
+            if 0 < found < FORMAT:
+                check_format_1(db, path)
+            return found == FORMAT
     except (*UNREADABLE, OSError) as error:
         raise _unopened(path, error) from error
 

@@ -14,6 +14,33 @@ from bus.errors import TapeDamaged
 from bus.seal import first_seal, next_seal
 
 PAGE_ROWS = 2_000
+_REMEDY = "run `tapedeck verify --quarantine` with the Tapedeck that wrote it"
+
+
+def check_format_1(db: sqlite3.Connection, path: Path) -> None:
+    """Read the whole tape before anything of it is touched; raises `TapeDamaged`.
+
+    Format 1 had no witness: an end that was lost together with its heads is not missed.
+    """
+    heads: dict[str, int] = {}
+    marks: dict[str, tuple[int, ...]] = {}
+    for seq, record in enumerate(_rows(db, path), 1):
+        if record.seq != seq:
+            raise TapeDamaged(f"seq {seq} is not on the tape {path}", _REMEDY)
+        known = marks.get(record.producer)
+        first = known[1] if known and known[0] == record.heard else seq
+        heads[record.subject] = seq
+        marks[record.producer] = (record.heard, first, seq, record.at_us)
+    told = db.execute("SELECT producer, mark, first, last, at_us FROM mark WHERE mark <> -1")
+    [(fault,)] = db.execute("PRAGMA integrity_check(1)")
+    for what, holds in (
+        ("the id", db.execute("SELECT value FROM meta WHERE name = 'tape_id'").fetchone()),
+        ("a head", dict(db.execute("SELECT subject, seq FROM head")) == heads),
+        ("a mark", {row[0]: row[1:] for row in told} == marks),
+        (f"something ({fault})", fault == "ok"),
+    ):
+        if not holds:
+            raise TapeDamaged(f"{what} of {path} is not what was written", _REMEDY)
 
 
 def upgrade_format_1(db: sqlite3.Connection, path: Path) -> None:
