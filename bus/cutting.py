@@ -15,6 +15,7 @@ from bus.archive import (
     Manifest,
     archives_of,
     check_archive,
+    read_header,
     write_archive,
     write_manifest,
 )
@@ -80,7 +81,7 @@ def cut(
     archive = archives_of(tape) / f"{header.name}.xz"
     with _told("the archive is not complete, and the tape is as it was"):
         inspection = _archived(tape, archive, header, progress, reached)
-        manifest = write_manifest(archive, header)
+        manifest = write_manifest(archive, read_header(archive))
     reached("manifest written")
     with _told("the archive is complete, and the tape still holds what is in it"):
         _remove(tape, header, _worth_keeping(inspection), reached)
@@ -96,7 +97,8 @@ def _archived(
     """The archive in its place and verified; one that a killed run left is taken if it is right."""
     if archive.exists():
         found, inspection = check_archive(archive, progress)
-        if inspection.found or found != header:
+        # A restored tape has another name, and the same events where it has the same seals.
+        if inspection.found or msgspec.structs.replace(found, tape_id=header.tape_id) != header:
             text = f"{archive} is there already, and is not what the tape holds"
             raise Refused("file_exists", text, "move it away, then try again")
         return inspection

@@ -273,6 +273,20 @@ class TestATruncatedTape:
         attach(cut_tape, archives_of(cut_tape) / "tape-1-6.xz")
         assert [record.seq for record in everything(cut_tape)] == list(range(1, 11))
 
+    def test_a_backup_from_before_is_restored_and_archived_anew_into_the_same_file(
+        self, tape: Path
+    ) -> None:
+        home, whole = tape.parent, everything(tape)
+        back_up(tape, home / "copy.db", NOON_SECONDS)
+        first = archived(tape, 6 * STEP_US)
+        states = states_of(home)
+        restore(offer(home / "copy.db", tape, states), tape, states, NOON_SECONDS)
+        assert [known.joined for known in known_archives(tape).archives] == [False]
+        assert archived(tape, 6 * STEP_US) == first
+        assert [known.joined for known in known_archives(tape).archives] == [True]
+        attach(tape, first)
+        assert everything(tape) == whole
+
     @pytest.mark.parametrize(
         ("damage", "kept"),
         [
