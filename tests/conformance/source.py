@@ -134,9 +134,17 @@ class SourceConformance:
             assert answer.answer_hash == ""
 
     def test_a_mebibyte_of_nothing_is_refused(self) -> None:
+        bound = min(1 << 20, self.source.DECLARED.answer_bytes_max)
         for sample in self.good:
-            for filling in (b"[", b'{"a":', b" ", b"\x00", b"1,", b"\n"):
-                assert isinstance(self.read(spoilt(sample, body=filling * (1 << 20))), Failure)
+            for filling in (b"[", b'{"a":', b" ", b"\x00", b"1,", b"\n", b'"', b"\xc3\x28"):
+                body = (filling * (1 << 20))[:bound]
+                assert isinstance(self.read(spoilt(sample, body=body)), Failure)
+
+    def test_depth_and_foreign_letters_are_refused_or_passed_over(self) -> None:
+        for sample in self.good:
+            deep = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+            for body in (deep, b'{"error":"\xff\xfe"}', b'{"\xff":1}', b'"\xed\xa0\x80"'):
+                assert isinstance(self.read(spoilt(sample, body=body)), Failure)
 
     @given(data=st.data())
     @spoiling
