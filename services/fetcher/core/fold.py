@@ -19,7 +19,6 @@ from market.messages.fetcher import (
     FetchRequested,
     HistoryBackfilled,
     Quote,
-    Reason,
     Sessions,
     SourceCalled,
     SourceGated,
@@ -29,29 +28,19 @@ from market.messages.fetcher import (
     WatchlistRemoved,
 )
 from market.symbols import MARK, PROTECTED, is_simulated
-from services.fetcher.core import budget
+from services.fetcher.core import trust
 from services.fetcher.core.bars import TAIL_ROWS, rows_of
 from services.fetcher.core.doubt import doubted_since_us
-from services.fetcher.core.gates import FAILURES
 from services.fetcher.core.state import (
     Collector,
     Cycle,
     Flight,
-    Gate,
-    Health,
     Kind,
     Lane,
     Refusal,
     Series,
-    gate_key,
     kind_of,
 )
-
-FORGIVEN: frozenset[Reason] = FAILURES
-"""What is tried again at once when there is a reason to hope."""
-
-KEYED: frozenset[Reason] = frozenset({"unauthorized", "forbidden"})
-"""What was said to a key, and means nothing for another one."""
 
 STRANGERS_MAX = 100
 """Tickers that are not tracked, but were asked for: what is known of the latest ones is kept."""
@@ -112,8 +101,7 @@ def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
 def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
     """The call counts in its source's budget, and is under way."""
     call = fact.event
-    health = budget.begun(state.health_of(call.source), fact.at_us)
-    state = _with_health(state, call.source, health)
+    state = trust.called(state, call.source, fact.at_us)
     flight = Flight(call.source, fact.at_us, call.deadline_us)
     kind = kind_of(call.capability, call.timeframe)
     if kind is None:
@@ -128,11 +116,11 @@ def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
     if quote.ticker not in state.series:
         return state
     before = state.of(quote.ticker).lane("quote")
-    state = _ended(state, before, quote.source, fact.at_us)
+    state = trust.ended(state, before, quote.source, fact.at_us)
     lane = _answered(before, quote.source, fact.at_us)
     lane = replace(lane, latest_us=quote.market_time_us, price=quote.price)
     state = _with_lane(state, quote.ticker, "quote", lane)
-    return _well(state, quote.source, "quote", fact.at_us)
+    return trust.answered(state, quote.source, "quote", fact.at_us)
 
 
 def barred(state: Collector, fact: Fact[Bars]) -> Collector:
@@ -141,13 +129,13 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     if bars.ticker not in state.series:
         return state
     before = state.of(bars.ticker).lane(bars.timeframe)
-    state = _ended(state, before, bars.source, fact.at_us)
+    state = trust.ended(state, before, bars.source, fact.at_us)
     lane = _answered(before, bars.source, fact.at_us)
     kept = tuple(row for row in lane.tail if row.start_us < bars.start_us[0])
     tail = (*kept, *rows_of(bars))[-TAIL_ROWS:]
     lane = replace(lane, tail=tail, latest_us=bars.start_us[-1], price=bars.close[-1])
     state = _with_lane(state, bars.ticker, bars.timeframe, lane)
-    state = _well(state, bars.source, "bars", fact.at_us)
+    state = trust.answered(state, bars.source, "bars", fact.at_us)
     return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
 
 
@@ -170,57 +158,19 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     event = fact.event
     kind = kind_of(event.capability, event.timeframe)
     if kind is None:
-        state = _ended(state, state.calendar, event.source, fact.at_us)
+        state = trust.ended(state, state.calendar, event.source, fact.at_us)
         return replace(state, calendar=_refused(state.calendar, event, fact.at_us))
     if event.ticker in state.series:
         before = state.of(event.ticker).lane(kind)
-        state = _ended(state, before, event.source, fact.at_us)
+        state = trust.ended(state, before, event.source, fact.at_us)
         lane = _refused(before, event, fact.at_us)
         state = _with_lane(state, event.ticker, kind, lane)
-    return _judged(state, event)
-
-
-def gated(state: Collector, fact: Fact[SourceGated]) -> Collector:
-    """The breaker is as told; who met the source while it was down, or another key, may ask."""
-    event = fact.event
-    before = state.gate_of(event.source, event.capability)
-    gate = Gate(
-        state=event.state,
-        reason=event.reason,
-        retry_at_us=event.retry_at_us,
-        times=event.times,
-        since_us=fact.at_us,
-        key_hash=event.key_hash,
-        failed="" if event.state == "closed" else before.failed,
-    )
-    state = _with_gate(state, event.source, event.capability, gate)
-    if event.key_hash != before.key_hash:
-        state = _pardoned(state, event.source, KEYED)
-    reopened = event.state == "closed" and before.state in ("open", "half_open")
-    return _pardoned(state, event.source, FORGIVEN) if reopened else state
-
-
-def slowed(state: Collector, fact: Fact[SourceSlowed]) -> Collector:
-    """The source's budget is what its 429 left of it."""
-    event = fact.event
-    health = replace(
-        state.health_of(event.source),
-        slowed_per_minute=event.per_minute,
-        slowed_from_us=event.from_us,
-    )
-    return _with_health(state, event.source, health)
-
-
-def shared(state: Collector, fact: Fact[SourceShared]) -> Collector:
-    """The calls of others count as if they were made now."""
-    health = state.health_of(fact.event.source)
-    calls = (*health.calls, *(fact.at_us,) * fact.event.others)
-    return _with_health(state, fact.event.source, replace(health, calls=calls))
+    return trust.refused(state, event)
 
 
 def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
     """The table of sessions is the new one."""
-    state = _ended(state, state.calendar, "calendar", fact.at_us)
+    state = trust.ended(state, state.calendar, "calendar", fact.at_us)
     lane = _answered(state.calendar, "calendar", fact.at_us)
     return replace(state, table=fact.event, calendar=lane)
 
@@ -239,9 +189,9 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     BarsMissing: lacked,
     HistoryBackfilled: backfilled,
     FetchRefused: refused,
-    SourceGated: gated,
-    SourceSlowed: slowed,
-    SourceShared: shared,
+    SourceGated: trust.gated,
+    SourceSlowed: trust.slowed,
+    SourceShared: trust.shared,
     Sessions: opened,
 }
 """Every event that the collector hears, with what it does."""
@@ -265,7 +215,7 @@ class Draft:
 def _forgiven(state: Collector) -> Collector:
     """A person looks at it now: no failure of before keeps anybody from being asked at once."""
     for source in state.health:
-        state = _pardoned(state, source, FORGIVEN)
+        state = trust.pardoned(state, source, trust.FORGIVEN)
     return state
 
 
@@ -273,7 +223,7 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
     """No call is under way; those of the process before arrived at the latest when it ended."""
     for one in state.series.values():
         for lane in one.lanes.values():
-            state = _ended(state, lane, lane.flight.source, at_us) if lane.flight else state
+            state = trust.ended(state, lane, lane.flight.source, at_us) if lane.flight else state
     series = {
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
@@ -305,67 +255,6 @@ def _refused(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
 def _still(lane: Lane, source: str) -> Flight | None:
     """The call under way, unless it was this source's."""
     return lane.flight if lane.flight and lane.flight.source != source else None
-
-
-def _well(state: Collector, source: str, capability: str, at_us: int) -> Collector:
-    """The source answered: whoever failed before did so alone."""
-    health = replace(state.health_of(source), last_answer_us=at_us, pauses=0)
-    state = _with_health(state, source, health)
-    return _without_failure(state, source, capability)
-
-
-def _without_failure(state: Collector, source: str, capability: str) -> Collector:
-    gate = state.gate_of(source, capability)
-    return _with_gate(state, source, capability, replace(gate, failed="")) if gate.failed else state
-
-
-def _pardoned(state: Collector, source: str, reasons: frozenset[Reason]) -> Collector:
-    """Nobody waits any longer for having met this source while it said so."""
-    series = {
-        key: replace(
-            one, lanes={kind: _pardon(lane, source, reasons) for kind, lane in one.lanes.items()}
-        )
-        for key, one in state.series.items()
-    }
-    return replace(state, series=series, calendar=_pardon(state.calendar, source, reasons))
-
-
-def _pardon(lane: Lane, source: str, reasons: frozenset[Reason]) -> Lane:
-    refusals = tuple(
-        replace(one, retry_at_us=one.at_us)
-        if one.source == source and one.reason in reasons
-        else one
-        for one in lane.refusals
-    )
-    return replace(lane, refusals=refusals)
-
-
-def _judged(state: Collector, event: FetchRefused) -> Collector:
-    """What a refusal says about the source; what follows from it is said by its breakers."""
-    if event.reason == "rate_limited":
-        health = state.health_of(event.source)
-        return _with_health(state, event.source, replace(health, pauses=health.pauses + 1))
-    gate = state.gate_of(event.source, event.capability)
-    if event.reason not in FAILURES:
-        return _without_failure(state, event.source, event.capability)
-    gate = replace(gate, failed=gate.failed or event.ticker)
-    return _with_gate(state, event.source, event.capability, gate)
-
-
-def _ended(state: Collector, lane: Lane, source: str, at_us: int) -> Collector:
-    """The source's call for this lane, if there is one, has been dealt with."""
-    if lane.flight is None or lane.flight.source != source:
-        return state
-    health = budget.ended(state.health_of(source), lane.flight.at_us, at_us)
-    return _with_health(state, source, health)
-
-
-def _with_health(state: Collector, source: str, health: Health) -> Collector:
-    return replace(state, health={**state.health, source: health})
-
-
-def _with_gate(state: Collector, source: str, capability: str, gate: Gate) -> Collector:
-    return replace(state, gates={**state.gates, gate_key(source, capability): gate})
 
 
 def _with_series(state: Collector, key: str, series: Series) -> Collector:
