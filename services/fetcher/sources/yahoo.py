@@ -34,7 +34,7 @@ DECLARED = Declaration(
     lost_after_seconds=45.0,
     pause_seconds=300.0,
     pause_seconds_max=3600.0,
-    answer_bytes_max=4_000_000,  # 730 days of hours are 400 kB
+    answer_bytes_max=4_000_000,  # 730 days of hours are 500 kB
 )
 
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
