@@ -184,7 +184,8 @@ def _own_reference(quote: QuoteAnswer) -> list[float]:
 
 
 def _says(refusal: Refusal, price: float) -> bool:
-    return refusal.reason == "doubtful" and not far(price, refusal.value, AGREES_SHARE)
+    doubtful = refusal.reason == "doubtful" and refusal.value > 0
+    return doubtful and not far(price, refusal.value, AGREES_SHARE)
 
 
 def _patience_us(price: float, known: list[float]) -> int:

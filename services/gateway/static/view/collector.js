@@ -117,7 +117,8 @@ function historyBar(backfills, tickers) {
   if (!backfills.length) return [];
   const max = backfills[0].of * tickers;
   const value = max - backfills.reduce((left, { done, of }) => left + of - done, 0);
-  const text = `History: ${value} of ${max}; waiting for ${few(backfills.map(({ ticker }) => ticker))}.`;
+  const waiting = few(backfills.map(({ ticker }) => ticker));
+  const text = `History: ${value} of ${max}; waiting for ${waiting}.`;
   return [h("progress", { max, value, "aria-label": text }), ` ${text}`];
 }
 

@@ -33,7 +33,8 @@ function why(source, now) {
 // A breaker that is half open lets one call at a time through, until one is answered.
 function trying({ capabilities }) {
   const tried = (capabilities ?? []).filter(({ state }) => state === "half_open");
-  return tried.map(({ capability, reason }) => `${capability}: tried again after: ${reason}`).join("; ");
+  const words = tried.map(({ capability, reason }) => `${capability}: tried again after: ${reason}`);
+  return words.join("; ");
 }
 
 function budgetBar({ used, limit, window_seconds: seconds, reserve, declared }) {

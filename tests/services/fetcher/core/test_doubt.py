@@ -68,6 +68,7 @@ def test_a_fall_after_earnings_is_believed_as_soon_as_the_other_source_says_it_t
     assert doubt(70.0, doubtful("yahoo", 71.0, NOW_US)) == ""
     assert doubt(70.0, doubtful("yahoo", 80.0, NOW_US))
     assert doubt(70.0, doubtful("yahoo", 70.0, NOW_US, "invalid"))
+    assert doubt(70.0, doubtful("yahoo", 0.0, NOW_US))
 
 
 def test_a_price_that_its_source_goes_on_saying_is_believed_after_a_minute() -> None:
