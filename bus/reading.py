@@ -100,7 +100,11 @@ class TapeReader:
         """The first seq that can be read, be it in an attached archive; 1 for an empty tape."""
         begins = self.begins()
         older = self._older_than(begins)
-        return older.first() if older else begins.after + 1
+        if older is not None:
+            return older.first()
+        if records := select(self._db, "seq > ?", (begins.after,), 1):
+            check_order(records, begins.after, self.path)
+        return begins.after + 1
 
     def tape_id(self) -> str:
         """The name that the tape was given when it was made; raises `TapeDamaged`."""

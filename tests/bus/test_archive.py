@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,12 +21,15 @@ from bus.backup import back_up
 from bus.codec import Append, AppendRefused, Draft
 from bus.cutting import cut, planned_cut
 from bus.errors import BusError, StorageFailed, TapeDamaged, Truncated
+from bus.follower import Follower
 from bus.inspection import Finding
 from bus.quarantine import quarantine
 from bus.reading import TapeReader
 from bus.restore import offer, restore
 from bus.tape import TapeWriter
+from bus.tapefile import files_of
 from bus.verify import inspect
+from bus.witness import witness_of
 from tests.bus.dying import NOON_SECONDS, deaths, states_of
 from tests.bus.tapes import INDEX_BYTES, STEP_US, alter, everything, made, read_all, rows, write
 
@@ -54,6 +58,48 @@ def archived(tape: Path, before_us: int) -> Path:
 
 def reader_of(tape: Path) -> closing[TapeReader]:
     return closing(TapeReader(tape))
+
+
+def answers(tape: Path) -> list[object]:
+    """What a reader is told when it asks for one thing after another, and what a writer knows."""
+    asked: list[Callable[[TapeReader], object]] = [
+        lambda reader: heard(reader, 6),
+        lambda reader: heard(reader, 0),
+        lambda reader: reader.get([1, 2, 5, 6, 7]),
+        lambda reader: reader.get([3]),
+        lambda reader: [reader.seq_at(at * STEP_US) for at in (5, 6, 7, 9, 12)],
+        lambda reader: reader.seq_at(4 * STEP_US),
+        lambda reader: (reader.first(), reader.head(), reader.last("once.said.X")),
+    ]
+    told = [answered(partial(asking, tape, ask)) for ask in asked]
+    return [*told, answered(partial(opened, tape))]
+
+
+def heard(tape: TapeReader, cursor: int) -> object:
+    """What a listener takes that the bus told of ten events."""
+    follower = Follower(cursor)
+    follower.told("t", 10)
+    return follower.take(tape, 10)
+
+
+def answered(ask: Callable[[], object]) -> object:
+    try:
+        return ask()
+    except Truncated as told:
+        return ("truncated", told.first)
+    except BusError:
+        return "refused"
+
+
+def asking(tape: Path, ask: Callable[[TapeReader], object]) -> object:
+    with reader_of(tape) as reader:
+        return ask(reader)
+
+
+def opened(tape: Path) -> object:
+    with closing(TapeWriter(tape)) as writer:
+        marks = {name: mark._replace(epoch=0) for name, mark in writer.marks.items()}
+        return (writer.head, writer.at_us, writer.heads, marks)
 
 
 class TestTheLaw:
@@ -257,6 +303,30 @@ class TestATruncatedTape:
         )
         with reader_of(cut_tape) as reader, pytest.raises(TapeDamaged, match="seq 1 does not"):
             reader.get([1])
+
+    @given(place=st.integers(0, 8 * 45_000))
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @pytest.mark.guarantee("bit-rot")
+    def test_whichever_bit_is_flipped_the_truth_is_read_or_nothing(
+        self, cut_tape: Path, place: int
+    ) -> None:
+        sound, witness = cut_tape.read_bytes(), witness_of(cut_tape).read_bytes()
+        truth = answers(cut_tape)
+        damaged = bytearray(sound)
+        damaged[place // 8 % len(sound)] ^= 1 << place % 8
+        cut_tape.write_bytes(damaged)
+        try:
+            told = answers(cut_tape)
+        finally:
+            for file in files_of(cut_tape):
+                file.unlink(missing_ok=True)
+            cut_tape.write_bytes(sound)
+            witness_of(cut_tape).write_bytes(witness)
+        assert [
+            (answer, true)
+            for answer, true in zip(told, truth, strict=True)
+            if answer not in (true, "refused", ("truncated", 7))
+        ] == []
 
     def test_it_is_backed_up_and_restored_with_its_beginning(self, cut_tape: Path) -> None:
         home, whole = cut_tape.parent, everything(cut_tape, 6)
