@@ -124,6 +124,7 @@ def test_what_arrived_together_is_committed_together_then_told_live_then_acknowl
     assert broker.counts == {"events": 3, "commits": 1, "resends": 0, "refused": 0}
 
 
+@pytest.mark.guarantee("heartbeats")
 def test_a_heartbeat_goes_out_each_second_and_tells_the_head(
     broker: Broker, hub: Script, clock: FakeClock
 ) -> None:
@@ -146,6 +147,7 @@ def test_the_broker_waits_no_longer_than_to_the_next_heartbeat(
     assert hub.waits[-1] == pytest.approx(HEARTBEAT_SECONDS - 0.25)
 
 
+@pytest.mark.guarantee("epochs")
 def test_a_repeated_first_greeting_is_given_the_same_epoch_and_another_process_the_next(
     broker: Broker, hub: Script
 ) -> None:

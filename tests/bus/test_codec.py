@@ -191,11 +191,13 @@ FORGED = [
 ]
 
 
+@pytest.mark.guarantee("strangers")
 @pytest.mark.parametrize("data", FORGED, ids=map(str, range(len(FORGED))))
 def test_what_a_stranger_may_send_is_refused(data: bytes) -> None:
     assert [refusal(decode, data) for decode in (decode_frame, decode_live)] == [BadMessage] * 2
 
 
+@pytest.mark.guarantee("bit-rot")
 @given(RECORDS, st.integers(0, 7), st.data())
 def test_the_checksum_covers_every_column(
     record: Record, column: int, choices: st.DataObject
@@ -332,6 +334,7 @@ def test_an_old_body_that_cannot_be_brought_up_is_a_bad_message(body: Any) -> No
         NEWER.fact(RECORD._replace(version=1, body=msgpack.packb(body)))
 
 
+@pytest.mark.guarantee("upcasting")
 def test_a_version_without_its_upcaster_is_a_bad_message() -> None:
     codec = Codec(Contract([CountedThrice]))
 

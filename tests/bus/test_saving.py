@@ -127,6 +127,7 @@ def test_at_the_end_it_is_written_only_if_there_is_something_new(written: Path) 
     assert saver(written).restore("t") == (Tally(), 8)
 
 
+@pytest.mark.guarantee("disk-full")
 def test_a_folder_that_cannot_be_written_costs_the_snapshot_and_nothing_else(
     tmp_path: Path,
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_file_is_replaced_whole_and_no_neighbour_is_left(tmp_path: Path) -> No
     assert [entry.name for entry in path.parent.iterdir()] == ["file.json"]
 
 
+@pytest.mark.guarantee("disk-full")
 def test_a_write_that_fails_leaves_the_file_as_it_was(
     written: Path, full_disk: Callable[[int], None]
 ) -> None:

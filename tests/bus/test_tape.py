@@ -162,6 +162,7 @@ class TestWhatIsKept:
         assert isinstance(refused, AppendRefused)
         assert (refused.code, refused.actual, tape.head) == ("gap", 1, 2)
 
+    @pytest.mark.guarantee("acks")
     def test_a_refused_turn_leaves_the_others_of_its_transaction_alone(
         self, tape: TapeWriter
     ) -> None:
@@ -249,6 +250,7 @@ class TestWhoMaySpeak:
             tape.enlist("one more", 0)
         assert tape.enlist("p", 0).epoch == 2
 
+    @pytest.mark.guarantee("strangers")
     def test_who_was_never_greeted_may_not_append(self, tape: TapeWriter) -> None:
         assert [code(a) for a in say(tape, turn(-1, 0, epoch=0))] == ["fenced"]
         assert (tape.head, tape.marks) == (0, {})
@@ -360,6 +362,21 @@ class TestTime:
             fill(tape, 1)
         with closing(TapeWriter(path)) as tape:
             assert say(tape, turn(0, 1), now_us=5) == [Appended(1, 2, 2, NOON, "logged")]
+
+    @pytest.mark.guarantee("clock")
+    @given(steps_us=st.lists(st.integers(-90_000_000_000, 90_000_000_000), max_size=12))
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_recorded_time_is_the_latest_that_any_clock_ever_showed(
+        self, tape: TapeWriter, reader: TapeReader, steps_us: list[int]
+    ) -> None:
+        epoch, head = tape.enlist("p", 0).epoch, tape.head
+        shown = [NOON, *(NOON + sum(steps_us[:number]) for number in range(len(steps_us)))]
+        latest = [max(tape.at_us, *shown[: number + 1]) for number in range(len(shown))]
+        for now_us in shown:
+            mark = tape.marks["p"].mark
+            say(tape, turn(mark, mark + 1, epoch=epoch), now_us=now_us)
+
+        assert [r.at_us for r in reader.read(head, 100)] == latest
 
     @pytest.fixture
     def timed(self, tape: TapeWriter) -> list[int]:
@@ -509,6 +526,7 @@ class TestOpening:
         with closing(TapeWriter(path)) as tape:
             assert tape.head == 0
 
+    @pytest.mark.guarantee("crash-points")
     def test_a_process_that_died_while_it_made_the_tape_does_no_harm(self, path: Path) -> None:
         alter(path, "PRAGMA journal_mode = WAL")
         assert path.stat().st_size > 0
@@ -609,6 +627,7 @@ class TestDamage:
         with pytest.raises(TapeDamaged):
             TapeWriter(written)
 
+    @pytest.mark.guarantee("bit-rot")
     def test_an_instant_is_not_looked_for_in_rows_that_are_damaged(self, written: Path) -> None:
         alter(written, "UPDATE event SET at_us = at_us + 1 WHERE seq BETWEEN 5 AND 15")
 
@@ -618,6 +637,7 @@ class TestDamage:
         ):
             reader.seq_at(NOON)
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_head_that_is_another_subjects_is_not_its_last(self, written: Path) -> None:
         alter(written, "UPDATE head SET seq = 18 WHERE subject = 'test.said.K0'")
 
@@ -626,6 +646,7 @@ class TestDamage:
             with pytest.raises(TapeDamaged, match=r"the head of test\.said\.K0"):
                 reader.last("test.said.K0")
 
+    @pytest.mark.guarantee("bit-rot")
     def test_of_a_table_of_heads_that_is_damaged_or_older_nothing_is_the_last(
         self, written: Path
     ) -> None:
@@ -642,6 +663,7 @@ class TestDamage:
             with closing(TapeReader(written)) as reader, pytest.raises(TapeDamaged):
                 reader.last("test.said.K2")
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_page_whose_rows_are_not_in_order_is_not_read(self, written: Path) -> None:
         data = bytearray(written.read_bytes())
         page = alter(written, "SELECT rootpage FROM sqlite_master WHERE name = 'event'")
@@ -655,6 +677,7 @@ class TestDamage:
         ):
             reader.read(0, 10)
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_last_row_that_says_another_seq_is_no_head(self, written: Path) -> None:
         alter(written, "UPDATE event SET seq = 4711 WHERE seq = 20")
 
@@ -664,6 +687,7 @@ class TestDamage:
         ):
             reader.head()
 
+    @pytest.mark.guarantee("bit-rot")
     @pytest.mark.parametrize("lost", ["seq > 15", "seq = 18"])
     def test_a_single_record_that_was_lost_is_missed(self, written: Path, lost: str) -> None:
         alter(written, f"DELETE FROM event WHERE {lost}")  # noqa: S608
@@ -673,6 +697,7 @@ class TestDamage:
             with pytest.raises(TapeDamaged, match=r"seq 18 is not|ends at seq 15, though"):
                 reader.get([3, 18])
 
+    @pytest.mark.guarantee("torn-writes")
     def test_an_end_that_was_lost_is_no_head(self, written: Path) -> None:
         alter(written, "DELETE FROM event WHERE seq > 15")
 
@@ -692,6 +717,7 @@ class TestDamage:
         with pytest.raises(TapeDamaged, match="seq 7 is not on the tape"):
             TapeWriter(written)
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_missing_beginning_is_found(self, written: Path) -> None:
         alter(written, "DELETE FROM event WHERE seq <= 3")
 
@@ -708,6 +734,7 @@ class TestDamage:
         with pytest.raises(TapeDamaged, match="ends at seq 15, its table of heads at 20"):
             TapeWriter(written)
 
+    @pytest.mark.guarantee("bit-rot")
     @pytest.mark.parametrize(
         ("change", "found"),
         [
@@ -732,6 +759,7 @@ class TestDamage:
         with pytest.raises(TapeDamaged, match=found):
             TapeWriter(written)
 
+    @pytest.mark.guarantee("bit-rot")
     @pytest.mark.parametrize(
         "change", ["first = first + 1", "last = last - 1", "first = first - 1"]
     )
@@ -746,6 +774,7 @@ class TestDamage:
         with pytest.raises(TapeDamaged, match="mark of p"):
             TapeWriter(path)
 
+    @pytest.mark.guarantee("bit-rot")
     @pytest.mark.parametrize(("table", "count"), [("head", 1), ("mark", 1), ("meta", 3)])
     def test_a_row_that_a_flipped_bit_hides_or_makes_up_is_found_at_the_start(
         self, path: Path, table: str, count: int
@@ -762,6 +791,7 @@ class TestDamage:
         with pytest.raises(TapeDamaged, match=f"the table {table} of .* is damaged"):
             TapeWriter(path)
 
+    @pytest.mark.guarantee("bit-rot")
     def test_a_damage_before_the_checked_tail_does_not_stop_the_start_and_is_found_when_read(
         self, path: Path
     ) -> None:

@@ -196,6 +196,7 @@ def test_of_many_findings_the_first_are_told_and_the_others_counted(path: Path) 
     assert (report.sound, report.found, len(report.findings)) == (0, 110, FINDINGS_MAX)
 
 
+@pytest.mark.guarantee("torn-writes")
 def test_a_tape_that_ends_before_what_was_acknowledged_is_damaged(path: Path) -> None:
     with closing(Witness(witness_of(path), 0, boot_id())) as witness:
         for _ in range(2):
@@ -206,6 +207,7 @@ def test_a_tape_that_ends_before_what_was_acknowledged_is_damaged(path: Path) ->
     assert report.findings == (Finding(11, "is missing: all up to seq 12 was kept"),)
 
 
+@pytest.mark.guarantee("regress")
 def test_a_tape_with_another_history_than_was_acknowledged_is_damaged(path: Path) -> None:
     with closing(Witness(witness_of(path), 0, boot_id())) as witness:
         for _ in range(2):

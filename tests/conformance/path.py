@@ -440,6 +440,7 @@ class PathConformance:
         ]
         assert post.runtime.state.counted == (("A", 1), ("A", 2))
 
+    @pytest.mark.guarantee("dead-letters")
     def test_bytes_that_are_no_event_become_a_dead_letter(self, rig: Rig) -> None:
         producer, post = rig.welcome("p"), rig.ready(counter())
         body = msgspec.Raw(CODEC.body(Noted("A", "this is no number")))
@@ -449,6 +450,7 @@ class PathConformance:
         letter = CODEC.fact(rig.tape()[1]).event
         assert (letter.seq, letter.subject_of_letter) == (1, "count.made.A")
 
+    @pytest.mark.guarantee("crash-points")
     @pytest.mark.parametrize("after", ["the append", "the acknowledgement", "the echo"])
     def test_an_actor_that_dies_after_any_step_says_everything_once(
         self, rig: Rig, after: str
