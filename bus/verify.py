@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 
 from bus.beginning import Beginning, beginning
 from bus.errors import BusError, TapeDamaged
-from bus.inspection import WHOLE, Finding, Inspection, Tables
+from bus.inspection import Finding, Inspection, Tables
 from bus.reading import COLUMNS, PAGE_BYTES_MAX
 from bus.tape import Mark
 from bus.tapefile import FORMAT, TABLES, UNREADABLE, connect_to_read
@@ -31,7 +31,8 @@ SELECT {COLUMNS}, crc, seal FROM event WHERE seq > ? AND seq <= ? ORDER BY seq L
 """  # noqa: S608
 _KEPT = f"SELECT {COLUMNS}, crc FROM kept ORDER BY seq"  # noqa: S608
 _FIRST = "SELECT MIN(seq) FROM event"
-_LAST = "SELECT MAX(seq) FROM event"
+_LAST = "SELECT '', MAX(seq) FROM event"
+_MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"
 
 
 class CannotRun(BusError):
@@ -130,33 +131,31 @@ def read_tables(db: sqlite3.Connection, path: Path, faults: list[Finding]) -> Ta
     told = read_witness(witness_of(path)) or Statement()  # before the tape, which may grow
     db.execute("BEGIN")
     _check_kind(db, path)
-    meta: dict[Any, Any] = {}
-    heads: dict[Any, Any] = {}
-    marks: dict[Any, Mark] = {}
-    begins, last = WHOLE, 0
-    with _noted(faults, "what the tape says of itself"):
-        meta = dict(db.execute("SELECT name, value FROM meta"))
-        _check_format(meta, path)
-        begins = _begins(db, meta, faults)
-    with _noted(faults, "the heads of the subjects"):
-        heads = dict(db.execute("SELECT subject, seq FROM head"))
-    with _noted(faults, "the marks of the producers"):
-        rows = db.execute("SELECT producer, epoch, mark, first, last, at_us FROM mark")
-        marks = {row[0]: Mark(*row[1:]) for row in rows}
-    with _noted(faults, "the last event"):
-        [(last,)] = db.execute(_LAST)
+    meta = _read(db, "SELECT name, value FROM meta", "what the tape says of itself", faults)
+    _check_format(dict(meta), path)
+    begins = _begins(db, dict(meta), faults)
+    heads = _read(db, "SELECT subject, seq FROM head", "the heads of the subjects", faults)
+    marks = _read(db, _MARKS, "the marks of the producers", faults)
+    last = _read(db, _LAST, "the last event", faults)
     db.execute("COMMIT")
-    ends = [seq for seq in (last, *heads.values()) if isinstance(seq, int)]
-    acknowledged = told.head if told.demands(boot_id()) >= told.head else 0
+    demanded = told.demands(boot_id())
     return Tables(
-        meta,
-        max(ends, default=0),
-        heads,
-        marks,
-        begins,
-        told.demands(boot_id()),
-        (acknowledged, told.seal),
+        meta=dict(meta),
+        head=max((seq for _, seq in (*last, *heads) if isinstance(seq, int)), default=0),
+        heads=dict(heads),
+        marks={name: Mark(*numbers) for name, *numbers in marks},
+        begins=begins,
+        witnessed=demanded,
+        acknowledged=(told.head if demanded >= told.head else 0, told.seal),
     )
+
+
+def _read(db: sqlite3.Connection, sql: str, what: str, faults: list[Finding]) -> list[Any]:
+    try:
+        return db.execute(sql).fetchall()
+    except UNREADABLE as error:
+        faults.append(Finding(0, f"{what} cannot be read ({error})"))
+        return []
 
 
 def _check_kind(db: sqlite3.Connection, path: Path) -> None:
@@ -179,21 +178,18 @@ def _check_format(meta: dict[Any, Any], path: Path) -> None:
 def _begins(db: sqlite3.Connection, meta: dict[Any, Any], faults: list[Finding]) -> Beginning:
     """Where the tape begins; where that is damaged, in front of the first event there is."""
     tape_id = str(meta.get("tape_id") or "")
+    cut = _read(db, "SELECT 1 FROM sqlite_master WHERE name = 'kept'", "what is there", faults)
     try:
         begins = beginning(db, tape_id)
+        if begins.after or not cut:
+            return begins if tape_id else begins._replace(seal=b"")
+        faults.append(Finding(0, "it does not say where it begins, and its first events are gone"))
     except TapeDamaged as error:
         faults.append(Finding(0, error.message))
-        [(first,)] = db.execute(_FIRST)
-        return Beginning((first or 1) - 1, b"", 0)
-    return begins if tape_id else begins._replace(seal=b"")
-
-
-@contextmanager
-def _noted(faults: list[Finding], what: str) -> Iterator[None]:
-    try:
-        yield
     except UNREADABLE as error:
-        faults.append(Finding(0, f"{what} cannot be read ({error})"))
+        faults.append(Finding(0, f"where it begins cannot be read ({error})"))
+    first = _read(db, _FIRST, "the first event", faults)
+    return Beginning((first[0][0] or 1) - 1 if first else 0, b"", 0)
 
 
 def look_at_all(

@@ -366,6 +366,10 @@ class TestATruncatedTape:
                 "UPDATE meta SET value = '7' || substr(value, 2) WHERE name = 'begins'",
                 [7, 8, 9, 10],
             ),
+            ("DELETE FROM meta WHERE name = 'begins'", [7, 8, 9, 10]),
+            ("DELETE FROM meta", [7, 8, 9, 10]),
+            ("DROP TABLE meta", [7, 8, 9, 10]),
+            ("DROP TABLE kept", [7, 8, 9, 10]),
         ],
     )
     def test_damaged_it_is_quarantined_and_goes_on_with_what_is_sound(

@@ -12,7 +12,7 @@ from bus.archives import checked, inspect_all
 from bus.inspection import Finding
 from bus.quarantine import Quarantined, quarantine
 from bus.replacing import finish_replacing, unfinished
-from bus.verify import CannotRun, Checked, Report, inspect
+from bus.verify import CannotRun, Checked, Report
 from config.settings import Settings
 from services.gateway.arguments import VerifyWanted
 from services.gateway.keeping.shell import answer, bar, near, states, stopped
@@ -98,8 +98,8 @@ def _quarantine(settings: Settings, wanted: VerifyWanted, *, as_json: bool) -> i
             return OK
         done = quarantine(tape, states(settings), time.time(), progress)
     if done is None:
-        answer(report := inspect(tape), in_words(report), as_json=as_json)
-        return OK
+        answer(report := inspect_all(tape), in_words(report), as_json=as_json)
+        return OK if report.clean else DAMAGED
     answer(done, _told(done), as_json=as_json)
     return DAMAGED
 
