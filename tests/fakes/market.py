@@ -15,7 +15,7 @@ import random
 import threading
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 
 import msgspec
 
@@ -34,13 +34,13 @@ HOUR_WEIGHTS = (1.6, 1.1, 0.8, 0.7, 0.7, 0.9, 1.2)  # of volatility and volume: 
 SESSION_WEIGHT = math.hypot(*HOUR_WEIGHTS) / math.sqrt(1 - GAP_SHARE**2)  # gap and hours: one day
 
 
-class Day(msgspec.Struct, frozen=True):
+class Day(msgspec.Struct, frozen=True, dict=True):
     """One finished session with its hours (09:30, 10:30, ... New York)."""
 
     session: Session
     hours: tuple[Bar, ...]
 
-    @property
+    @cached_property
     def bar(self) -> Bar:
         return bar_of_bars(self.hours)
 
