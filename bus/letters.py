@@ -75,7 +75,7 @@ def _fact_of(letter: DeadLetter, tape: TapeReading) -> Record:
 
 
 def _newest_first(tape: TapeReading, subject: str, beyond: int) -> Iterator[Record]:
-    """The records of a subject that follow ``beyond``; archived ones are left out."""
+    """The records of a subject that follow ``beyond``; raises `Truncated` for archived ones."""
     seq = tape.last(subject)
     for _ in range(SEARCHED_MAX):
         found = tape.get([seq]) if seq > beyond else []
