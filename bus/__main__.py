@@ -8,7 +8,8 @@ import structlog
 
 from bus.broker import Broker
 from bus.clock import SystemClock
-from bus.errors import AddressRefused, StorageFailed, TapeDamaged
+from bus.errors import AddressRefused, LogRegressed, StorageFailed, TapeDamaged
+from bus.forgetting import forget_lost
 from bus.host import sockets, start, until_told
 from bus.ports import Clock
 from bus.supervisor import FATAL
@@ -27,7 +28,7 @@ def main() -> None:
     settings = start("bus")
     try:
         tape, hub = _open(settings)
-    except (AddressRefused, StorageFailed, TapeDamaged) as error:
+    except (AddressRefused, LogRegressed, StorageFailed, TapeDamaged) as error:
         log.critical("bus.refused", error=str(error))
         sys.exit(FATAL)
     clock = SystemClock()
@@ -47,6 +48,8 @@ def serve_out(broker: Broker, clock: Clock) -> None:
 
 
 def _open(settings: Settings) -> tuple[TapeWriter, ZeroMQHub]:
+    for service in forget_lost(settings.tape_path, settings.state_dir):
+        log.warning("state.forgotten", service=service, reason="its tape lost an end to the power")
     return TapeWriter(settings.tape_path), ZeroMQHub(sockets(settings))
 
 
