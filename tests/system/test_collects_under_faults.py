@@ -24,8 +24,10 @@ from tests.fakes.faults import (
     Closed,
     Cut,
     Disordered,
+    Doubled,
     Drip,
     Empty,
+    ExtraRow,
     Hang,
     Html,
     MissingColumns,
@@ -69,7 +71,10 @@ CHART_FAULTS: tuple[AnyFault, ...] = (
     UnequalColumns(),
     MissingColumns(),
     WrongSymbol(),
+    Stamps(7 * 86_400),
+    Doubled(),
     Disordered(),
+    ExtraRow(),
 )
 """As many as Yahoo's budget of a minute leaves to one test.
 

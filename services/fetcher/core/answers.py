@@ -52,7 +52,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one call brought: validated bars, a quote still to be judged, or both.
 
     ``faults`` tells the first few refused rows in words. ``used_told`` is how many calls of the
-    last minute the provider says it has counted.
+    last minute the provider says it has counted, ``as_of_us`` the last trade that the bars hold
+    (0: not told).
     """
 
     quote: QuoteAnswer | None = None
@@ -61,6 +62,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     refused_rows: int = 0
     faults: tuple[str, ...] = ()
     used_told: int | None = None
+    as_of_us: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):

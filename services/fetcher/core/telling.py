@@ -27,7 +27,7 @@ from services.fetcher.core.fold import Draft
 from services.fetcher.core.gaps import missing
 from services.fetcher.core.plan import wanted_since_us
 from services.fetcher.core.state import TIMEFRAMES, Collector, Lane, kind_of, unfilled
-from services.fetcher.core.validate import price_or_none, quote_fault
+from services.fetcher.core.validate import bars_fault, price_or_none, quote_fault
 
 
 def tell_answer(
@@ -82,6 +82,9 @@ def _tell_bars(
     if answer.bars is None or call.timeframe is None or call.source == "calendar":
         return _refuse(draft, options, call, Failure("invalid", "no bars", None, found))
     series, lane = state.of(call.ticker), lane_of(state, call)
+    latest_us = series.lane("quote").latest_us
+    if fault := bars_fault(answer, call.timeframe, asked_us, latest_us):
+        return _refuse(draft, options, call, Failure("invalid", fault, None, found))
     believed = judged_bars(series, lane, call, answer.bars, now_us)
     if isinstance(believed, Failure):
         return _refuse(draft, options, call, replace(believed, answer_hash=found))

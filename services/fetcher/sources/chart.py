@@ -220,24 +220,32 @@ def _rows(result: Result, timeframe: Timeframe, zone: ZoneInfo) -> list[Row]:
 
 
 def _one_a_day(rows: list[Row]) -> list[Row]:
-    """Of a day that the end tells twice, the later word."""
-    twice = len(rows) > 1 and rows[-1].start_us == rows[-2].start_us
-    return [*rows[:-2], rows[-1]] if twice else rows
+    """Of a day that the end tells twice, the later word; what only repeats a price says no more."""
+    if len(rows) < 2 or rows[-1].start_us != rows[-2].start_us:
+        return rows
+    *before, day, live = rows
+    return [*before, _with(day, live) if live.is_one_trade else live]
 
 
 def _on_the_grid(rows: list[Row], meta: Meta) -> list[Row]:
     """The last trade is part of the hour that it falls into; what stands at the close is none."""
-    if len(rows) < 2 or not rows[-1].is_one_trade:
-        return rows
-    *_, hour, live = rows
-    if live.start_us in _closes_us(meta.trading_periods):
-        return rows[:-1]
-    if not hour.start_us < live.start_us < hour.start_us + HOUR_US:
-        return rows
-    merged = hour._replace(
-        high=max(hour.high, live.high), low=min(hour.low, live.low), close=live.close
-    )
-    return [*rows[:-2], merged]
+    closes_us = _closes_us(meta.trading_periods)
+    while len(rows) > 1 and rows[-1].is_one_trade:
+        *before, hour, live = rows
+        if live.start_us in closes_us:
+            rows = [*before, hour]
+        elif live.start_us == hour.start_us and hour.is_one_trade:
+            rows = [*before, live]
+        elif hour.start_us <= live.start_us < hour.start_us + HOUR_US:
+            rows = [*before, _with(hour, live)]
+        else:
+            break
+    return rows
+
+
+def _with(bar: Row, live: Row) -> Row:
+    """A bar that the last trade is part of."""
+    return bar._replace(high=max(bar.high, live.high), low=min(bar.low, live.low), close=live.close)
 
 
 def _closes_us(told: Days | dict[str, Days]) -> set[int]:

@@ -108,9 +108,11 @@ def answer_of(result: chart.Result, ticker: str, timeframe: Timeframe) -> Answer
     if isinstance(traded, Failure):
         return traded
     answer = valid_bars(traded)
-    if isinstance(answer, Failure) or timeframe != "1d":
+    if isinstance(answer, Failure):
         return answer
-    return replace(answer, quote=chart.quote_of(served, result.meta))
+    quote = chart.quote_of(served, result.meta)
+    as_of_us = quote.market_time_us if quote else 0
+    return replace(answer, quote=quote if timeframe == "1d" else None, as_of_us=as_of_us)
 
 
 def error_text(body: bytes) -> str:

@@ -92,7 +92,7 @@ def test_every_part_of_a_history_that_came_is_told_and_the_status_says_what_is_l
     serve(deck, "15:00", *DAYS)
     assert backfills(deck)[0] == Backfill("SPY", 1, 2, ("1h",))
 
-    serve(deck, "15:00", microseconds("14:30"), microseconds("15:30"), timeframe="1h")
+    serve(deck, "16:00", microseconds("14:30"), microseconds("15:30"), timeframe="1h")
     assert [one.ticker for one in backfills(deck)] == ["QQQ"]
     told = [event for event in deck.said if isinstance(event, HistoryBackfilled)]
     assert told == [

@@ -349,7 +349,7 @@ def test_a_late_failure_of_a_call_that_was_given_up_says_nothing(
     assert deck.said == []
 
 
-def test_an_old_price_is_refused_and_the_next_source_asked(world: World) -> None:
+def test_an_old_chart_is_refused_and_the_next_source_asked(world: World) -> None:
     deck = given(
         build(OPTIONS),
         ("14:00", SESSIONS),
@@ -364,8 +364,8 @@ def test_an_old_price_is_refused_and_the_next_source_asked(world: World) -> None
     deck.tick("15:00:10")
     deck.perform(world.ports, "15:00:10")
     refused = next(one for one in refusals(deck) if one.ticker == "SPY")
-    assert (refused.reason, refused.capability) == ("invalid", "quote")
-    assert "older than the one already known" in refused.message
+    assert (refused.reason, refused.capability) == ("invalid", "bars")
+    assert "before the price that is known" in refused.message
 
 
 def test_a_table_that_is_none_is_refused_and_read_again(
