@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from bus.errors import LogRegressed, StorageFailed
+from bus.keeping.standing import Standing, standing_of
 from bus.reading import TapeReader
-from bus.standing import Standing, standing_of
 from bus.tapefile import is_of_this_format
 from bus.witness import Statement, boot_id, read_witness, witness_of
 

@@ -164,7 +164,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def plan_of(path: Path) -> Path:
-    """Where it lies written that the tape is being replaced (see `bus.replacing`)."""
+    """Where it lies written that the tape is being replaced (see `bus.keeping.replacing`)."""
     return path.with_name(f"{path.name}-replacing")
 
 

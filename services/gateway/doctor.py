@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from bus.errors import AddressRefused, BusError, TapeDamaged
-from bus.replacing import unfinished
+from bus.keeping.replacing import unfinished
 from config.settings import PROJECT_ROOT, Settings
 from services.gateway import place
 from services.gateway.arguments import Arguments

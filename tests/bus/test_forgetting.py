@@ -16,8 +16,8 @@ from bus.clock import SystemClock
 from bus.codec import Append
 from bus.errors import LogRegressed, StorageFailed
 from bus.forgetting import forget_lost
+from bus.keeping.standing import standing_of
 from bus.saving import SnapshotSaver
-from bus.standing import standing_of
 from bus.tape import TapeWriter
 from bus.witness import Witness, boot_id, witness_of
 from config.settings import prepare_home, read_settings

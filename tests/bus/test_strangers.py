@@ -21,11 +21,11 @@ import pytest
 import zmq
 
 from bus.codec import NIL, Append, Bye, Draft, Frame, Hello, Reply, Request, encode_frame
+from bus.keeping.verify import inspect
 from bus.message import Done
 from bus.transport import gate
 from bus.transport.listeners import SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_MAX
 from bus.transport.zeromq import CONTROL_FRAMES_MAX, Address, ZeroMQHub, address
-from bus.verify import inspect
 from config.settings import prepare_home, read_settings
 from tests.bus.rig import CODEC, Rig, ZeroMQWire, until
 from tests.bus.strangers import (

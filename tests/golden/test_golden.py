@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from bus.codec import Codec
+from bus.keeping.verify import inspect
 from bus.message import Event, Fact
 from bus.reading import TapeReader
 from bus.tape import TapeWriter
-from bus.verify import inspect
 from market.messages import CONTRACT
 from market.messages.analyzer import Decision
 from tests.golden.record import PATH

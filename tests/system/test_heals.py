@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from bus.verify import inspect
+from bus.keeping.verify import inspect
 from tests.system.deck import SERVICES, RunningDeck, until
 from tests.system.proofs import all_heard, astray, whole, wrongs
 from tests.system.publisher import Publisher

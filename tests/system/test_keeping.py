@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from bus.verify import inspect
+from bus.keeping.verify import inspect
 from tests.system.deck import RunningDeck, until
 
 pytestmark = [pytest.mark.xdist_group("keeping"), pytest.mark.timeout(240)]

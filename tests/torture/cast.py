@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from bus.codec import Codec, Record
+from bus.keeping.verify import inspect
 from bus.message import BusStatus, Fact
-from bus.verify import inspect
 from market.messages import CONTRACT as MARKET
 from tests.system.folds import cache_folded, cache_rows, folded, snapshot
 from tests.torture import journal

@@ -17,10 +17,10 @@ import msgspec
 
 from bus.codec import Append, Appended, Draft, Record
 from bus.errors import BusError, StorageFailed, TapeDamaged
+from bus.keeping.verify import CannotRun, inspect
 from bus.reading import TapeReader
 from bus.tape import Mark, TapeWriter
 from bus.tapefile import connect, connect_to_read
-from bus.verify import CannotRun, inspect
 from tests.torture.storage_story import NOON_US, Story
 
 MAIN, LOG, INDEX, JOURNAL, WITNESS = SUFFIXES = ("", "-wal", "-shm", "-journal", "-witness")

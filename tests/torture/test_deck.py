@@ -11,7 +11,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 import pytest
 
 from bus.broker import PRESENT_SECONDS
-from bus.verify import inspect
+from bus.keeping.verify import inspect
 from tests.system.deck import SERVICES, RunningDeck, until
 from tests.system.proofs import all_heard, astray, whole, wrongs
 from tests.system.publisher import Publisher

@@ -19,9 +19,9 @@ import pytest
 
 from bus.codec import Heartbeat, Record, decode_live
 from bus.errors import StorageFailed
+from bus.keeping.verify import inspect
 from bus.reading import TapeReader
 from bus.tape import TapeWriter
-from bus.verify import inspect
 from bus.witness import witness_of
 from tests.bus.rig import MemoryWire, Rig
 from tests.bus.test_tape import full_witness

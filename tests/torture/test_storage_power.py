@@ -16,9 +16,9 @@ from typing import NamedTuple
 import pytest
 
 from bus.errors import BusError
+from bus.keeping.verify import inspect
 from bus.reading import TapeReader
 from bus.tape import TapeWriter
-from bus.verify import inspect
 from bus.witness import SLOT_BYTES, Statement, Witness, boot_id, read_witness, witness_of
 from tests.torture.forms import forms
 from tests.torture.report import record

@@ -17,10 +17,10 @@ import pytest
 
 from bus.codec import Record
 from bus.errors import StorageFailed, TapeDamaged
+from bus.keeping.verify import inspect
 from bus.reading import TapeReader
 from bus.tape import TapeWriter
 from bus.tapefile import connect_to_read
-from bus.verify import inspect
 from tests.torture.forms import forms
 from tests.torture.report import record
 from tests.torture.storage_disk import MAIN, Files, flipped, lay, taken, without_epochs

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from bus.actor import Refused
-from bus.archive import archives_of
-from bus.archives import Archives, Known, known_archives
-from bus.attaching import Attached, attach, detach
-from bus.cutting import Cut, cut, planned_cut
 from bus.host import code_version
-from bus.replacing import finish_replacing
-from bus.standing import laggards
+from bus.keeping.archive import archives_of
+from bus.keeping.archives import Archives, Known, known_archives
+from bus.keeping.attaching import Attached, attach, detach
+from bus.keeping.cutting import Cut, cut, planned_cut
+from bus.keeping.replacing import finish_replacing
+from bus.keeping.standing import laggards
 from config.settings import Settings
 from market.instants import iso
 from services.gateway.arguments import ArchiveWanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bus.backup import Backup, back_up
+from bus.keeping.backup import Backup, back_up
 from bus.locks import hold
 from config.settings import Settings
 from market.instants import iso

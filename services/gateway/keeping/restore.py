@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from bus.actor import Refused
-from bus.replacing import finish_replacing
-from bus.restore import Offer, Present, Restored, offer, restore
+from bus.keeping.replacing import finish_replacing
+from bus.keeping.restore import Offer, Present, Restored, offer, restore
 from config.settings import Settings
 from market.instants import iso
 from services.gateway.arguments import RestoreWanted

@@ -13,8 +13,8 @@ import msgspec
 
 from bus.actor import Refused
 from bus.errors import AlreadyRunning
+from bus.keeping.watching import Progress
 from bus.locks import hold
-from bus.watching import Progress
 from config.settings import PROJECT_ROOT, Settings, SettingsError, prepare_home
 from market.instants import jsonable
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from bus.actor import Refused
-from bus.archives import checked, inspect_all
-from bus.inspection import Finding
-from bus.quarantine import Quarantined, quarantine
-from bus.replacing import finish_replacing, unfinished
-from bus.verify import CannotRun, Checked, Report
+from bus.keeping.archives import checked, inspect_all
+from bus.keeping.inspection import Finding
+from bus.keeping.quarantine import Quarantined, quarantine
+from bus.keeping.replacing import finish_replacing, unfinished
+from bus.keeping.verify import CannotRun, Checked, Report
 from config.settings import Settings
 from services.gateway.arguments import VerifyWanted
 from services.gateway.keeping.shell import answer, bar, near, states, stopped

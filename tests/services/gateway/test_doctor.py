@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from bus.clock import SystemClock
 from bus.codec import Append, Codec
+from bus.keeping.replacing import Plan
 from bus.reading import TapeReader
-from bus.replacing import Plan
 from bus.tape import TapeWriter
 from bus.tapefile import plan_of
 from config.settings import Settings, read_settings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from bus.keeping.verify import inspect
 from bus.tape import TapeWriter
-from bus.verify import inspect
 from tests.bus.tapes import write
 from tests.services.gateway.keeping.conftest import Type
 

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from bus.codec import Codec
+from bus.keeping.verify import inspect
 from bus.locks import hold
 from bus.message import Fact
 from bus.testing import given
-from bus.verify import inspect
 from config.settings import Settings, read_settings
 from market.messages import CONTRACT
 from market.messages.fetcher import WatchlistAdded

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bus.keeping.verify import inspect
 from bus.locks import hold
-from bus.verify import inspect
-from tests.bus.dying import deaths
+from tests.bus.keeping.dying import deaths
 from tests.bus.tapes import alter, contents, everything
 from tests.services.gateway.keeping.conftest import Type
 

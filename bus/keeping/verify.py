@@ -1,6 +1,6 @@
 """Reads a whole tape and says what is sound, page by page, also while the deck runs.
 
-It only reads: nothing is mended or deleted (see `bus.quarantine`).
+It only reads: nothing is mended or deleted (see `bus.keeping.quarantine`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import msgspec
 
 from bus.beginning import Beginning, beginning
 from bus.errors import BusError, TapeDamaged
-from bus.inspection import Finding, Inspection, Tables
+from bus.keeping.inspection import Finding, Inspection, Tables
+from bus.keeping.watching import Progress, unwatched
 from bus.reading import COLUMNS, PAGE_BYTES_MAX
 from bus.tape import Mark
 from bus.tapefile import FORMAT, TABLES, UNREADABLE, connect_to_read
-from bus.watching import Progress, unwatched
 from bus.witness import Statement, boot_id, read_witness, witness_of
 
 PAGE_ROWS = 2_000

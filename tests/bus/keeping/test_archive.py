@@ -14,23 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.actor import Refused
-from bus.archive import archives_of, check_archive, manifest_of, read_header, read_manifest
-from bus.archives import check_archives, known_archives
-from bus.attaching import attach, detach
-from bus.backup import back_up
 from bus.codec import Append, AppendRefused, Draft
-from bus.cutting import cut, planned_cut
 from bus.errors import BusError, StorageFailed, TapeDamaged, Truncated
 from bus.follower import Follower
-from bus.inspection import Finding
-from bus.quarantine import quarantine
+from bus.keeping.archive import archives_of, check_archive, manifest_of, read_header, read_manifest
+from bus.keeping.archives import check_archives, known_archives
+from bus.keeping.attaching import attach, detach
+from bus.keeping.backup import back_up
+from bus.keeping.cutting import cut, planned_cut
+from bus.keeping.inspection import Finding
+from bus.keeping.quarantine import quarantine
+from bus.keeping.restore import offer, restore
+from bus.keeping.verify import inspect
 from bus.reading import TapeReader
-from bus.restore import offer, restore
 from bus.tape import TapeWriter
 from bus.tapefile import files_of
-from bus.verify import inspect
 from bus.witness import witness_of
-from tests.bus.dying import NOON_SECONDS, deaths, states_of
+from tests.bus.keeping.dying import NOON_SECONDS, deaths, states_of
 from tests.bus.tapes import INDEX_BYTES, STEP_US, alter, everything, made, read_all, rows, write
 
 KINDS = st.lists(

@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 
 from bus.actor import Refused
-from bus.archive import (
+from bus.beginning import KEPT_SCHEMA, META_NAME
+from bus.errors import StorageFailed, TapeDamaged
+from bus.keeping.archive import (
     Header,
     Manifest,
     archives_of,
@@ -19,15 +21,13 @@ from bus.archive import (
     write_archive,
     write_manifest,
 )
-from bus.backup import damage
-from bus.beginning import KEPT_SCHEMA, META_NAME
-from bus.copying import sync
-from bus.errors import StorageFailed, TapeDamaged
-from bus.inspection import Inspection
+from bus.keeping.backup import damage
+from bus.keeping.copying import sync
+from bus.keeping.inspection import Inspection
+from bus.keeping.watching import Probe, Progress, first_half, second_half, unwatched
 from bus.reading import COLUMNS, TapeReader
 from bus.tape import TapeWriter
 from bus.tapefile import REMEDY, connect, connect_to_read
-from bus.watching import Probe, Progress, first_half, second_half, unwatched
 
 _CUT = """
 SELECT seq, at_us, seal FROM event

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from bus.attaching import attach
-from bus.backup import back_up
-from bus.cutting import cut, planned_cut
-from bus.quarantine import quarantine
-from bus.replacing import finish_replacing
-from bus.restore import offer, restore
-from bus.watching import Probe, Progress
+from bus.keeping.attaching import attach
+from bus.keeping.backup import back_up
+from bus.keeping.cutting import cut, planned_cut
+from bus.keeping.quarantine import quarantine
+from bus.keeping.replacing import finish_replacing
+from bus.keeping.restore import offer, restore
+from bus.keeping.watching import Probe, Progress
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOON_SECONDS = 1_795_176_000.0
 STEPS_MAX = 60
 
@@ -72,7 +72,7 @@ WORKS: dict[str, Callable[[Path, Probe], None]] = {
 def deaths(work: str, home: Path, folder: Path) -> list[Path]:
     """Copies of the home, in each of which the work died at a later step; in none it finished."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bus.dying", work, str(home), str(folder)],
+        [sys.executable, "-m", "tests.bus.keeping.dying", work, str(home), str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,

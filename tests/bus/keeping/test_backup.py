@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.actor import Refused
-from bus.backup import back_up
 from bus.errors import StorageFailed, TapeDamaged
+from bus.keeping.backup import back_up
+from bus.keeping.verify import CannotRun, inspect
 from bus.tape import TapeWriter
-from bus.verify import CannotRun, inspect
 from bus.witness import Witness, boot_id, witness_of
-from tests.bus.dying import NOON_SECONDS, deaths
+from tests.bus.keeping.dying import NOON_SECONDS, deaths
 from tests.bus.tapes import INDEX_BYTES, alter, contents, everything, made, rows, write
 
 STAMP = "20261120T120000Z"

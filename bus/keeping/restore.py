@@ -14,16 +14,16 @@ from pathlib import Path
 import msgspec
 
 from bus.actor import Refused
-from bus.backup import damage
-from bus.copying import stamp
 from bus.errors import BusError
-from bus.forking import Epochs, fork
+from bus.keeping.backup import damage
+from bus.keeping.copying import stamp
+from bus.keeping.forking import Epochs, fork
+from bus.keeping.replacing import replace_tape, successor_of
+from bus.keeping.verify import examine
+from bus.keeping.watching import Probe, Progress, unwatched
 from bus.reading import TapeReader
-from bus.replacing import replace_tape, successor_of
 from bus.tape import Mark
 from bus.tapefile import UNREADABLE, connect_to_read
-from bus.verify import examine
-from bus.watching import Probe, Progress, unwatched
 
 
 class Present(msgspec.Struct, frozen=True):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from bus.archive import Header, archives_of, check_archive, read_header
-from bus.attaching import unpacked
 from bus.beginning import Beginning
 from bus.errors import BusError
-from bus.inspection import Finding
+from bus.keeping.archive import Header, archives_of, check_archive, read_header
+from bus.keeping.attaching import unpacked
+from bus.keeping.inspection import Finding
+from bus.keeping.verify import Checked, Report, inspect
+from bus.keeping.watching import Progress, unwatched
 from bus.reading import TapeReader, attached_of
-from bus.verify import Checked, Report, inspect
-from bus.watching import Progress, unwatched
 
 
 class Known(msgspec.Struct, frozen=True):

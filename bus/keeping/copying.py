@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from bus.beginning import KEPT_SCHEMA
 from bus.errors import StorageFailed
-from bus.inspection import Tables
+from bus.keeping.inspection import Tables
+from bus.keeping.watching import Progress, unwatched
 from bus.reading import PAGE_BYTES_MAX
 from bus.tapefile import create_tables, files_of
-from bus.watching import Progress, unwatched
 from bus.witness import witness_of
 
 PAGE_ROWS = 2_000

@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 
 from bus.actor import Refused
-from bus.archive import Header, check_archive, read_rows
 from bus.beginning import META_NAME
-from bus.copying import TapeCopy, sync
 from bus.errors import StorageFailed, TapeDamaged
-from bus.inspection import Finding, Inspection, Tables
+from bus.keeping.archive import Header, check_archive, read_rows
+from bus.keeping.copying import TapeCopy, sync
+from bus.keeping.inspection import Finding, Inspection, Tables
+from bus.keeping.verify import inspect
+from bus.keeping.watching import Probe, Progress, first_half, second_half, unwatched
 from bus.reading import TapeReader, attached_of
 from bus.tapefile import FORMAT
-from bus.verify import inspect
-from bus.watching import Probe, Progress, first_half, second_half, unwatched
 
 
 class Attached(msgspec.Struct, frozen=True):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from bus.copying import remove, stamp
-from bus.forking import Epochs, fork
-from bus.inspection import Inspection, Tables
-from bus.replacing import replace_tape, successor_of
-from bus.verify import Report, examine, report_of
-from bus.watching import Probe, Progress, unwatched
+from bus.keeping.copying import remove, stamp
+from bus.keeping.forking import Epochs, fork
+from bus.keeping.inspection import Inspection, Tables
+from bus.keeping.replacing import replace_tape, successor_of
+from bus.keeping.verify import Report, examine, report_of
+from bus.keeping.watching import Probe, Progress, unwatched
 
 BY = "./tapedeck verify --quarantine"
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from bus.copying import sync
 from bus.errors import StorageFailed
+from bus.keeping.copying import sync
+from bus.keeping.watching import Probe, unwatched
 from bus.saving import replace_file
 from bus.tapefile import files_of, plan_of
-from bus.watching import Probe, unwatched
 from bus.witness import witness_of
 
 

@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.actor import Refused
-from bus.backup import back_up
 from bus.errors import Fenced, LogRegressed, StorageFailed, TapeDamaged
 from bus.follower import Follower
+from bus.keeping.backup import back_up
+from bus.keeping.replacing import finish_replacing, unfinished
+from bus.keeping.restore import Offer, Present, Restored, offer, restore
+from bus.keeping.verify import CannotRun, inspect
 from bus.reading import TapeReader
-from bus.replacing import finish_replacing, unfinished
-from bus.restore import Offer, Present, Restored, offer, restore
 from bus.tape import TapeWriter
-from bus.verify import CannotRun, inspect
-from tests.bus.dying import NOON_SECONDS, deaths, states_of
+from tests.bus.keeping.dying import NOON_SECONDS, deaths, states_of
 from tests.bus.tapes import alter, contents, everything, made, write
 
 STAMP = "20261120T120000Z"

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.codec import BODY_BYTES_MAX, Append, Draft, Record, checksum
-from bus.inspection import FINDINGS_MAX, WHOLE, Finding, Inspection
+from bus.keeping.inspection import FINDINGS_MAX, WHOLE, Finding, Inspection
+from bus.keeping.verify import CannotRun, inspect, look_at_all, page_after, read_tables
 from bus.reading import PAGE_BYTES_MAX, TapeReader
 from bus.seal import first_seal, next_seal
 from bus.tape import TapeWriter
-from bus.verify import CannotRun, inspect, look_at_all, page_after, read_tables
 from bus.witness import Witness, boot_id, witness_of
 
 SUBJECTS = ("market.quote.A", "market.quote.B")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bus.clock import SystemClock
+from bus.keeping.standing import Standing, laggards, standing_of
 from bus.saving import SnapshotSaver
-from bus.standing import Standing, laggards, standing_of
 from services.cache.store.sqlite import Tables
 from tests.bus.words import Tally
 

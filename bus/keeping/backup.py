@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from bus.actor import Refused
-from bus.copying import TapeCopy, remove, stamp, sync
 from bus.errors import StorageFailed, TapeDamaged
-from bus.inspection import Finding, Inspection, Tables
+from bus.keeping.copying import TapeCopy, remove, stamp, sync
+from bus.keeping.inspection import Finding, Inspection, Tables
+from bus.keeping.verify import CannotRun, examine, read_tables
+from bus.keeping.watching import Probe, Progress, first_half, second_half, unwatched
 from bus.tapefile import REMEDY, connect_to_read
-from bus.verify import CannotRun, examine, read_tables
-from bus.watching import Probe, Progress, first_half, second_half, unwatched
 from bus.witness import attest
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from bus.beginning import META_NAME, Beginning
-from bus.copying import TapeCopy
 from bus.errors import TapeDamaged
-from bus.inspection import Finding, Inspection, Tables, whole
+from bus.keeping.copying import TapeCopy
+from bus.keeping.inspection import Finding, Inspection, Tables, whole
+from bus.keeping.verify import look_at_all, read_tables
+from bus.keeping.watching import Progress, unwatched
 from bus.reading import COLUMNS
 from bus.tape import Mark
 from bus.tapefile import FORMAT, REMEDY, UNREADABLE, connect_to_read
-from bus.verify import look_at_all, read_tables
-from bus.watching import Progress, unwatched
 from bus.witness import attest
 
 EPOCH_MAX = 1 << 60

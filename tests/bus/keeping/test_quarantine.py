@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from bus.errors import Fenced, LogRegressed, StorageFailed
 from bus.follower import Follower
-from bus.quarantine import quarantine
+from bus.keeping.quarantine import quarantine
+from bus.keeping.replacing import finish_replacing, unfinished
+from bus.keeping.verify import CannotRun, inspect
 from bus.reading import TapeReader
-from bus.replacing import finish_replacing, unfinished
 from bus.tape import TapeWriter
-from bus.verify import CannotRun, inspect
-from tests.bus.dying import NOON_SECONDS, deaths, states_of
+from tests.bus.keeping.dying import NOON_SECONDS, deaths, states_of
 from tests.bus.tapes import INDEX_BYTES, alter, contents, everything, made, write
 
 STAMP = "20261120T120000Z"

@@ -19,14 +19,14 @@ from typing import IO, Any, TypeVar
 import msgspec
 
 from bus.beginning import Beginning
-from bus.copying import sync
 from bus.errors import StorageFailed, TapeDamaged
-from bus.inspection import Inspection
+from bus.keeping.copying import sync
+from bus.keeping.inspection import Inspection
+from bus.keeping.verify import page_after
+from bus.keeping.watching import Progress, unwatched
 from bus.reading import COLUMNS, PAGE_BYTES_MAX
 from bus.saving import replace_file
 from bus.tapefile import UNREADABLE, connect_to_read
-from bus.verify import page_after
-from bus.watching import Progress, unwatched
 
 FORMAT = 1
 FRAME_BYTES_MAX = 16 << 20

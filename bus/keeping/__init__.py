@@ -1,0 +1,1 @@
+"""Keeps the tape without the deck: verify, back up, restore, archive, quarantine."""
