@@ -228,19 +228,20 @@ def _one_a_day(rows: list[Row]) -> list[Row]:
 
 
 def _on_the_grid(rows: list[Row], meta: Meta) -> list[Row]:
-    """The last trade is part of the hour that it falls into; what stands at the close is none."""
+    """The last trades are part of the hours they fall into; what stands at the close is none."""
+    bars, trades = list(rows), list[Row]()
+    while len(bars) > 1 and bars[-1].is_one_trade:
+        trades.append(bars.pop())
     closes_us = _closes_us(meta.trading_periods)
-    while len(rows) > 1 and rows[-1].is_one_trade:
-        *before, hour, live = rows
-        if live.start_us in closes_us:
-            rows = [*before, hour]
-        elif live.start_us == hour.start_us and hour.is_one_trade:
-            rows = [*before, live]
-        elif hour.start_us <= live.start_us < hour.start_us + HOUR_US:
-            rows = [*before, _with(hour, live)]
+    for trade in reversed(trades):
+        hour = bars[-1]
+        if trade.start_us in closes_us:
+            continue
+        if hour.start_us <= trade.start_us < hour.start_us + HOUR_US:
+            bars[-1] = _with(hour, trade)
         else:
-            break
-    return rows
+            bars.append(trade)
+    return bars
 
 
 def _with(bar: Row, live: Row) -> Row:

@@ -13,6 +13,7 @@ from services.fetcher.core.answers import Answer, Columns, Failure, QuoteAnswer
 from services.fetcher.core.validate import (
     FUTURE_US,
     OLDER_US,
+    bars_fault,
     believable,
     price_or_none,
     quote_fault,
@@ -116,3 +117,20 @@ def test_a_price_older_than_the_known_one_is_refused_but_for_a_little() -> None:
 def test_a_companion_that_is_no_price_is_left_out() -> None:
     found = [price_or_none(price) for price in (None, 0.0, -1.0, math.nan, math.inf, 2.5)]
     assert found == [None, None, None, None, None, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("begins_us", "as_of_us", "fault"),
+    [
+        (NOW_US - 1, NOW_US, ""),
+        (NOW_US, 0, ""),
+        (NOW_US + 1_000_000, NOW_US, "a bar begins 1 s after it was asked for"),
+        (NOW_US, NOW_US - OLDER_US, ""),
+        (NOW_US, NOW_US - 86_400_000_000, "the bars end 86400 s before the price that is known"),
+    ],
+)
+def test_bars_of_another_time_are_not_believed(begins_us: int, as_of_us: int, fault: str) -> None:
+    answer = valid_bars(replace(columns([GOOD]), start_us=(begins_us,)))
+    assert isinstance(answer, Answer)
+    told = bars_fault(replace(answer, as_of_us=as_of_us), "1h", NOW_US, latest_us=NOW_US)
+    assert told == fault

@@ -192,6 +192,25 @@ def test_a_day_that_is_told_twice_counts_as_it_was_told_last() -> None:
     assert (bars.high[-1], bars.close[-1], bars.volume[-1]) == (123.0, 121.0, 230.0)
 
 
+def test_a_price_told_again_in_place_of_a_day_leaves_the_day_its_range_and_volume() -> None:
+    result = split_chart()
+    told = parsed(split_chart()).bars
+    result["timestamp"].append(seconds("2024-06-11T20:00:00"))
+    for name, cells in result["indicators"]["quote"][0].items():
+        cells.append(0 if name == "volume" else cells[-1] if name == "close" else 120.5)
+    for name in PRICES:
+        result["indicators"]["quote"][0][name][-1] = 120.5
+    bars = parsed(result).bars
+    assert told
+    assert bars
+    assert (bars.high[-1], bars.low[-1], bars.volume[-1]) == (
+        max(told.high[-1], 120.5),
+        min(told.low[-1], 120.5),
+        told.volume[-1],
+    )
+    assert bars.close[-1] == 120.5
+
+
 def hours(*rows: tuple[str, float, float]) -> Json:
     """Rows of an hourly chart whose session ends at 20:00 UTC: when, price, volume."""
     result = split_chart()
@@ -219,6 +238,15 @@ def test_the_last_trade_is_part_of_the_hour_it_falls_into() -> None:
         122.0,
     )
     assert bars.volume[-1] == 8.0
+
+
+def test_of_two_last_trades_both_are_part_of_the_hour() -> None:
+    rows = (("17:30:00", 120.0, 9.0), ("18:30:00", 121.0, 8.0))
+    live = (("18:46:03", 119.0, 0.0), ("18:47:03", 122.0, 0.0))
+    bars = parsed(hours(*rows, *live), "1h").bars
+    assert bars
+    assert (bars.high[-1], bars.low[-1], bars.close[-1]) == (122.0, 119.0, 122.0)
+    assert len(bars) == 2
 
 
 @pytest.mark.parametrize("named", [False, True])
