@@ -36,7 +36,7 @@ from bus.errors import (
     StorageFailed,
     TapeDamaged,
 )
-from bus.reading import check_order, select
+from bus.reading import FALSE_HEAD, SEQ_MAX, check_order, select
 from bus.seal import Chain, next_seal
 from bus.subject import parse
 from bus.tapefile import (
@@ -53,17 +53,12 @@ from bus.witness import Statement, Witness, boot_id, read_witness, witness_of
 TAIL_CHECKED = 1_000
 PRODUCERS_MAX = 10_000
 """A name is kept for ever, in memory too: whoever comes under ever new ones is stopped here."""
-SEQ_MAX = (1 << 63) - 1
 """SQLite's largest integer."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"
 _END = "SELECT seq, at_us, seal FROM event ORDER BY seq DESC LIMIT 1"
 _SEALS = "SELECT seq, crc, seal FROM event WHERE seq > ? ORDER BY seq"
-_FALSE_HEAD = """
-SELECT head.subject FROM head LEFT JOIN {rows} AS row USING (seq)
-WHERE head.seq BETWEEN ? AND ? AND row.subject IS NOT head.subject
-"""
 _FALSE_MARK = """
 SELECT mark.producer FROM mark
 LEFT JOIN {rows} AS f ON f.seq = mark.first LEFT JOIN {rows} AS l ON l.seq = mark.last
@@ -310,7 +305,7 @@ class TapeWriter:
                 text = f"the table {table} of {self.path} is damaged ({said[:200]})"
                 raise TapeDamaged(text, REMEDY)
         for rows, first, last in self._places():
-            for table, sql in (("head", _FALSE_HEAD), ("mark", _FALSE_MARK)):
+            for table, sql in (("head", FALSE_HEAD), ("mark", _FALSE_MARK)):
                 if false := db.execute(sql.format(rows=rows), (first, last)).fetchone():
                     raise TapeDamaged(
                         f"the {table} of {false[0]} in {self.path} is not what its row says", REMEDY
