@@ -72,8 +72,10 @@ def crashed(path: Path, story: Story, commits: int) -> tuple[Files, Files]:
     """The files of a tape that was closed in the middle of the story, and as a crash left it.
 
     Of the second half some lies in the main file, some in the log, and the log has been used over.
+    What was said once, at the beginning, lies before what a writer looks at when it opens the tape.
     """
     with closing(TapeWriter(path, often_checkpointed)) as tape:
+        story.say_once(tape, "zoe", "test.said.once")
         story.begin(tape)
         story.go_on(tape, commits // 2)
     with closing(TapeWriter(path)) as tape:

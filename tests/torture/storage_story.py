@@ -61,6 +61,13 @@ class Story:
         for producer in PRODUCERS:
             self.marks[producer] = tape.enlist(producer, 0)
 
+    def say_once(self, tape: TapeWriter, producer: str, subject: str) -> None:
+        """Somebody says one thing on a subject, and neither is heard of again."""
+        epoch = tape.enlist(producer, 0).epoch
+        self.marks[producer] = Mark(epoch)
+        draft = Draft(subject, 1, msgspec.Raw(msgspec.msgpack.encode(self.seed)))
+        self.say(tape, [Append(producer, epoch, -1, 0, "synced", (draft,))])
+
     def go_on(self, tape: TapeWriter, commits: int, synced: float = 0.3) -> None:
         """Say so many commits of one to three turns, that share of them `synced`."""
         for _ in range(commits):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from bus.tape import TAIL_CHECKED
 from tests.torture.forms import forms
 from tests.torture.report import record
 from tests.torture.storage_disk import (
@@ -32,7 +33,8 @@ from tests.torture.storage_disk import (
 from tests.torture.storage_story import Story
 
 SEED = 7
-COMMITS = 120
+COMMITS = 330
+"""More events than a writer looks at when it opens the tape."""
 
 
 class Scene(NamedTuple):
@@ -49,6 +51,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     path = tmp_path_factory.mktemp("damage") / "tape.db"
     story = Story(SEED)
     closed, left = crashed(path, story, COMMITS)
+    assert len(story.records) > TAIL_CHECKED
     return Scene(story, closed, left, Judge(path, story, left))
 
 
