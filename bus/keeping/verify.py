@@ -15,11 +15,11 @@ import msgspec
 
 from bus.beginning import Beginning, beginning
 from bus.errors import BusError, TapeDamaged
-from bus.keeping.inspection import Finding, Inspection, Tables
+from bus.keeping.inspection import FINDINGS_MAX, Finding, Inspection, Tables
 from bus.keeping.watching import Progress, unwatched
 from bus.reading import COLUMNS, PAGE_BYTES_MAX
 from bus.tape import Mark
-from bus.tapefile import FORMAT, TABLES, UNREADABLE, connect_to_read
+from bus.tapefile import FORMAT, TABLES, UNREADABLE, connect_to_read, create_tables
 from bus.witness import Statement, boot_id, read_witness, witness_of
 
 PAGE_ROWS = 2_000
@@ -111,6 +111,10 @@ def examine(path: Path, progress: Progress = unwatched) -> tuple[Tables, Inspect
             tables = read_tables(db, path, faults)
             inspection = Inspection(tables.begins, tables.acknowledged)
             look_at_all(db, tables, inspection, progress)
+            if not faults:
+                inspection.compare(tables)
+            if not (faults or inspection.found):
+                faults.extend(_loose_parts(db, tables))
     except UNREADABLE as error:
         if isinstance(error, sqlite3.OperationalError) and "unable to open" in str(error):
             text = f"{path} cannot be opened ({error})"
@@ -118,9 +122,30 @@ def examine(path: Path, progress: Progress = unwatched) -> tuple[Tables, Inspect
         faults.append(Finding(0, f"the file cannot be read ({error})"))
     for fault in faults:
         inspection.find(fault.seq, fault.what)
-    if not faults:
-        inspection.compare(tables)
     return tables, inspection
+
+
+def _loose_parts(db: sqlite3.Connection, tables: Tables) -> Iterator[Finding]:
+    """What holds the file together may be damaged though every row can still be read.
+
+    A row is then missed by whoever asks for it alone, or is overwritten by the next ones.
+    """
+    for producer, mark in tables.marks.items():
+        epoch: object = mark.epoch  # SQLite stores whatever a damaged page says
+        if not isinstance(epoch, int):
+            yield Finding(0, f"the epoch of {producer} is no number")
+    for (said,) in db.execute(f"PRAGMA quick_check({FINDINGS_MAX})"):
+        if said != "ok":
+            yield Finding(0, f"the file does not hold together ({' '.join(said.split())[:200]})")
+    with closing(sqlite3.connect(":memory:")) as other:
+        create_tables(other)
+        for table in sorted(TABLES):
+            if _columns(db, table) != _columns(other, table):
+                yield Finding(0, f"the table {table} has other columns than it was made with")
+
+
+def _columns(db: sqlite3.Connection, table: str) -> list[Any]:
+    return db.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()
 
 
 def read_tables(db: sqlite3.Connection, path: Path, faults: list[Finding]) -> Tables:
@@ -230,6 +255,9 @@ def page_after(db: sqlite3.Connection, after: int, to: int) -> Iterator[tuple[An
     with closing(db.execute(_ROWS, (after, to, PAGE_ROWS))) as rows:
         size = 0
         for *columns, crc, seal in rows:
+            if not (isinstance(columns[0], int) and columns[0] > after):  # or round in circles
+                raise sqlite3.DatabaseError(f"it comes after seq {after}, and says {columns[0]}")
+            after = columns[0]
             yield columns, crc, seal
             size += len(columns[-1]) if isinstance(columns[-1], bytes) else 0
             if size > PAGE_BYTES_MAX:

@@ -27,6 +27,8 @@ MAIN, LOG, INDEX, JOURNAL, WITNESS = SUFFIXES = ("", "-wal", "-shm", "-journal",
 PAGE_BYTES = 4_096
 LOG_HEADER_BYTES = 32
 FRAME_BYTES = PAGE_BYTES + 24
+INDEX_LEAF = 10
+"""A page of rows that are kept by another key than their number."""
 PAGE_RECORDS = 50
 
 Files = dict[str, bytes]
@@ -105,6 +107,25 @@ def cut(files: Files, suffix: str, length: int) -> Files:
     return {**files, suffix: files[suffix][:length]}
 
 
+def structure(main: bytes) -> list[int]:
+    """The places of the bytes that hold the file together: what they say is in no row.
+
+    The file's header, and of each page the header, and where its cells lie; in inner pages also
+    which pages come below (sqlite.org/fileformat.html#b_tree_pages). And the rows that carry no
+    checksum: those of the heads, the marks and the tape's name.
+    """
+    places = list(range(100))
+    for page in range(0, len(main), PAGE_BYTES):
+        start = page + (100 if page == 0 else 0)
+        inner = main[start] in (2, 5)
+        cells = int.from_bytes(main[start + 3 : start + 5])
+        places += range(start, start + (12 if inner else 8) + 2 * cells)
+        if inner or main[start] == INDEX_LEAF:
+            first = int.from_bytes(main[start + 5 : start + 7])
+            places += range(page + first, page + PAGE_BYTES)
+    return places
+
+
 def live_bytes(log: bytes) -> int:
     """How long the part of a log is that counts: behind it lie frames of its former use.
 
@@ -123,6 +144,7 @@ class Judge:
         self._path = path
         self._story = story
         self._questions = list(_questions(story))
+        self._found = False
         lay(path, sound)
         self._readable = _readable(path)
 
@@ -141,15 +163,19 @@ class Judge:
         except (TapeDamaged, StorageFailed) as error:
             if refused and not error.remedy:
                 wrong.append(f"the writer refuses without a remedy: {error}")
+            if refused and not self._found:
+                wrong.append(f"the writer refuses ({error}), and verify finds nothing")
             if refused and taken(self._path) != _said(files):
                 wrong.append(f"the writer refuses ({error}), and has changed the files")
         return Verdict(readable != self._readable, refused, wrong)
 
     def _of_inspection(self, readable: list[Any]) -> Iterator[str]:
+        self._found = True
         try:
             report = inspect(self._path)
         except CannotRun:
             return  # exit code 2: nobody was told that it is clean
+        self._found = report.found > 0
         if readable != self._readable and not report.found:
             yield f"verify finds nothing, and there is {_difference(self._readable, readable)}"
         first = _first_difference(self._readable[0], readable[0])

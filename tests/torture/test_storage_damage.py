@@ -29,6 +29,7 @@ from tests.torture.storage_disk import (
     cut,
     flipped,
     live_bytes,
+    structure,
 )
 from tests.torture.storage_story import Story
 
@@ -134,6 +135,19 @@ def test_a_flipped_bit_of_the_witness_refuses_no_sound_tape(scene: Scene, stride
     verdicts = judged(scene, "bits of the witness flipped", disks)
 
     assert (wrongs(verdicts), {v.refused for v in verdicts}) == ([], {False})
+
+
+@pytest.mark.guarantee("bit-rot")
+@forms("flips", short=60, long=2_000)
+def test_of_a_flipped_bit_in_what_holds_the_file_together_nothing_untrue_is_told(
+    scene: Scene, flips: int
+) -> None:
+    chance, places = Random(SEED), structure(scene.closed[MAIN])
+    bits = [8 * chance.choice(places) + chance.randrange(8) for _ in range(flips)]
+    disks = (flipped(scene.closed, MAIN, bit) for bit in bits)
+    verdicts = judged(scene, "bits between the rows flipped", disks)
+
+    assert wrongs(verdicts) == []
 
 
 @pytest.mark.guarantee("bit-rot")

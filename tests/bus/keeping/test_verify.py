@@ -268,6 +268,62 @@ def test_a_large_tape_is_read_in_pages_of_some_megabytes(path: Path) -> None:
     assert inspect(path).records == 26
 
 
+def page_of(path: Path, table: str) -> int:
+    """Where the only page of a table begins in the file."""
+    with closing(sqlite3.connect(path)) as db:
+        [(page,)] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+    return (int(page) - 1) * 4_096
+
+
+@pytest.mark.guarantee("bit-rot")
+@pytest.mark.parametrize("spoilt", ["in another order", "as number 0"])
+def test_rows_that_do_not_follow_one_another_are_found_and_not_read_in_circles(
+    path: Path, spoilt: str
+) -> None:
+    data, page = bytearray(path.read_bytes()), page_of(path, "event")
+    cells = page + 8  # sqlite.org/fileformat.html#b_tree_pages: two bytes for the place of each
+    if spoilt == "in another order":
+        data[cells + 8 : cells + 12] = data[cells + 10 : cells + 12] + data[cells + 8 : cells + 10]
+    else:
+        fifth = page + int.from_bytes(data[cells + 8 : cells + 10])
+        data[fifth + 1] = 0  # behind the length of the row
+    path.write_bytes(data)
+    report = inspect(path)
+
+    assert report.found > 0
+    assert report.sound_to <= 4
+    assert report.records <= 2 * report.head
+
+
+@pytest.mark.guarantee("bit-rot")
+@pytest.mark.parametrize("table", ["event", "head", "mark", "meta"])
+def test_what_holds_the_file_together_is_looked_at_where_all_rows_are_sound(
+    path: Path, table: str
+) -> None:
+    data, page = bytearray(path.read_bytes()), page_of(path, table)
+    data[page + 1 : page + 3] = b"\x0f\x00"  # where the free space of the page begins
+    path.write_bytes(data)
+    report = inspect(path)
+
+    assert (report.sound, report.found) == (report.head, 1)
+    assert "the file does not hold together" in report.findings[0].what
+
+
+@pytest.mark.guarantee("bit-rot")
+def test_an_epoch_that_is_no_number_is_found(path: Path) -> None:
+    hurt(path, "UPDATE mark SET epoch = 'many' WHERE producer = 'silent'")
+
+    assert inspect(path).findings == (Finding(0, "the epoch of silent is no number"),)
+
+
+@pytest.mark.guarantee("bit-rot")
+def test_a_table_with_other_columns_is_found(path: Path) -> None:
+    hurt(path, "ALTER TABLE head ADD COLUMN mood TEXT")
+
+    found = "the table head has other columns than it was made with"
+    assert inspect(path).findings == (Finding(0, found),)
+
+
 @given(place=st.integers(min_value=0))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.guarantee("bit-rot")
