@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 from bus.errors import BusError, StorageFailed, TapeDamaged
+from bus.tables import TABLES, create_tables
 from bus.upgrading import check_format_1, upgrade_format_1
 
 FORMAT = 2
-TABLES = {"meta", "event", "head", "mark"}
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises: a name with a flipped bit may be no text any more."""
 REMEDY = (
@@ -21,20 +21,6 @@ REMEDY = (
 
 Connect = Callable[[Path], sqlite3.Connection]
 """How the file is opened to be written: tests put failing disks in its place."""
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE event (
-    seq INTEGER PRIMARY KEY, subject TEXT NOT NULL, at_us INTEGER NOT NULL, prev INTEGER NOT NULL,
-    producer TEXT NOT NULL, heard INTEGER NOT NULL, version INTEGER NOT NULL,
-    body BLOB NOT NULL, crc INTEGER NOT NULL, seal BLOB
-);
-CREATE TABLE head (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE mark (
-    producer TEXT PRIMARY KEY, epoch INTEGER NOT NULL, mark INTEGER NOT NULL,
-    first INTEGER NOT NULL, last INTEGER NOT NULL, at_us INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -150,12 +136,6 @@ def _tables(db: sqlite3.Connection, path: Path) -> set[str]:
             "move the file away, or set another TAPEDECK_HOME",
         )
     return tables
-
-
-def create_tables(db: sqlite3.Connection) -> None:
-    """The tables of a tape, empty."""
-    for statement in _SCHEMA.split(";")[:-1]:
-        db.execute(statement)
 
 
 def files_of(path: Path) -> tuple[Path, ...]:

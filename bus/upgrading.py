@@ -12,6 +12,7 @@ from typing import Any
 from bus.codec import Record, checksum
 from bus.errors import TapeDamaged
 from bus.seal import first_seal, next_seal
+from bus.tables import misshapen
 
 PAGE_ROWS = 2_000
 _REMEDY = "keep a copy of the file, and put a sound one in its place"
@@ -37,6 +38,7 @@ def check_format_1(db: sqlite3.Connection, path: Path) -> None:
         ("the id", db.execute("SELECT value FROM meta WHERE name = 'tape_id'").fetchone()),
         ("a head", dict(db.execute("SELECT subject, seq FROM head")) == heads),
         ("a mark", {row[0]: row[1:] for row in told} == marks),
+        ("a table", not list(misshapen(db, lacking="seal"))),
         (f"something ({fault})", fault == "ok"),
     ):
         if not holds:

@@ -16,7 +16,8 @@ from bus.errors import StorageFailed
 from bus.keeping.inspection import Tables
 from bus.keeping.watching import Progress, unwatched
 from bus.reading import PAGE_BYTES_MAX
-from bus.tapefile import create_tables, files_of
+from bus.tables import create_tables
+from bus.tapefile import files_of
 from bus.witness import witness_of
 
 PAGE_ROWS = 2_000

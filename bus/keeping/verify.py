@@ -18,8 +18,9 @@ from bus.errors import BusError, TapeDamaged
 from bus.keeping.inspection import FINDINGS_MAX, Finding, Inspection, Tables
 from bus.keeping.watching import Progress, unwatched
 from bus.reading import COLUMNS, PAGE_BYTES_MAX
+from bus.tables import TABLES, misshapen
 from bus.tape import Mark
-from bus.tapefile import FORMAT, TABLES, UNREADABLE, connect_to_read, create_tables
+from bus.tapefile import FORMAT, UNREADABLE, connect_to_read
 from bus.witness import Statement, boot_id, read_witness, witness_of
 
 PAGE_ROWS = 2_000
@@ -137,15 +138,8 @@ def _loose_parts(db: sqlite3.Connection, tables: Tables) -> Iterator[Finding]:
     for (said,) in db.execute(f"PRAGMA quick_check({FINDINGS_MAX})"):
         if said != "ok":
             yield Finding(0, f"the file does not hold together ({' '.join(said.split())[:200]})")
-    with closing(sqlite3.connect(":memory:")) as other:
-        create_tables(other)
-        for table in sorted(TABLES):
-            if _columns(db, table) != _columns(other, table):
-                yield Finding(0, f"the table {table} has other columns than it was made with")
-
-
-def _columns(db: sqlite3.Connection, table: str) -> list[Any]:
-    return db.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()
+    for table in misshapen(db):
+        yield Finding(0, f"the table {table} has other columns than it was made with")
 
 
 def read_tables(db: sqlite3.Connection, path: Path, faults: list[Finding]) -> Tables:
