@@ -42,6 +42,9 @@ Reason = Literal[
 Price = Annotated[float, Meta(gt=0)]
 Ticker = Annotated[str, Meta(min_length=1, max_length=24)]
 
+WATCHLIST_MAX = 500
+"""Tickers that are tracked."""
+
 BARS_MAX = 500
 """Bars in one event; a longer history is several events."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bus.actor import Actor, Effect, Output, Refused, Tick
 from market.messages.fetcher import (
+    WATCHLIST_MAX,
     AddTicker,
     CollectorStarted,
     CollectorState,
@@ -41,8 +42,6 @@ from services.fetcher.effects import (
     Simulate,
 )
 from services.fetcher.perform import PERFORMERS
-
-WATCHLIST_MAX = 500
 
 RECENT_US = 10_000_000
 """Yahoo serves a chart from its cache for 10 seconds: asking sooner brings nothing newer."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from bus.saving import replace_file
 from services.fetcher.raw import RawAnswer
 
 NAME, ZONE, CHANGED = "name", "zone", "changed"
@@ -69,10 +70,7 @@ class OwnFolder:
             if known.get(name) == digest:
                 return False
             known[name] = digest
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            passing = self._memory.with_suffix(".new")
-            passing.write_bytes(msgspec.json.encode(known))
-            passing.replace(self._memory)
+            replace_file(self._memory, msgspec.json.encode(known))
             return True
 
     def _known(self) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bus.saving import replace_file
 from config.settings import Secret, Settings
 from services.fetcher.child.client import Child, ChildProcess
 from services.fetcher.folder import Folder, OwnFolder
@@ -48,11 +48,7 @@ class HomeFiles:
         with self._lock:
             if at_us < self._written_us.get(name, 0):
                 return
-            with tempfile.NamedTemporaryFile(
-                dir=self._home, prefix=f".{name}.", delete=False
-            ) as new:
-                new.write(body)
-            Path(new.name).replace(self._home / name)
+            replace_file(self._home / name, body)
             self._written_us[name] = at_us
 
 

@@ -24,7 +24,7 @@ from services.fetcher.child.frames import (
     Request,
     SessionTable,
 )
-from services.fetcher.core.answers import Failure
+from services.fetcher.core.answers import Columns, Failure
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.state import Collector
 from services.fetcher.folder import OwnFolder
@@ -229,3 +229,18 @@ def bars_known(deck: Deck[Collector]) -> Counter[tuple[str, str]]:
         for start in event.start_us
     }
     return Counter((ticker, timeframe) for ticker, timeframe, _ in starts)
+
+
+def flat(*starts: int) -> Columns:
+    """Bars of one price and one volume, without splits and dividends."""
+    same = (100.0,) * len(starts)
+    return Columns(
+        start_us=starts,
+        open=same,
+        high=same,
+        low=same,
+        close=same,
+        volume=same,
+        splits=(1.0,) * len(starts),
+        dividends=(0.0,) * len(starts),
+    )

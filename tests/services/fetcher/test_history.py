@@ -15,30 +15,16 @@ from market.messages.fetcher import (
 )
 from market.sessions import day_start_us
 from services.fetcher.actor import build
-from services.fetcher.core.answers import Answer, Columns, Failure
+from services.fetcher.core.answers import Answer, Failure
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Fetch, Fetched, FetchFailed, Open
-from tests.services.fetcher.kit import KEYLESS, table
+from tests.services.fetcher.kit import KEYLESS, flat, table
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 COLLECTOR = build(replace(KEYLESS, sources=KEYLESS.real))
 DAYS = tuple(
     map(day_start_us, ("2025-12-29", "2025-12-30", "2025-12-31", "2026-01-02", "2026-01-05"))
 )
-
-
-def columns(*starts: int) -> Columns:
-    flat = (100.0,) * len(starts)
-    return Columns(
-        start_us=starts,
-        open=flat,
-        high=flat,
-        low=flat,
-        close=flat,
-        volume=flat,
-        splits=(1.0,) * len(starts),
-        dividends=(0.0,) * len(starts),
-    )
 
 
 def opened() -> Deck[Collector]:
@@ -52,7 +38,7 @@ def serve(deck: Deck[Collector], at: str, *starts: int, timeframe: str = "1d") -
     nothing = Failure("no_data", "nothing")
     while (effect := asked(deck, at)).call.timeframe != timeframe or effect.call.ticker != "SPY":
         deck.tell(at, FetchFailed(effect.call, nothing))
-    deck.tell(at, Fetched(effect.call, microseconds(at), Answer(bars=columns(*starts))))
+    deck.tell(at, Fetched(effect.call, microseconds(at), Answer(bars=flat(*starts))))
     return effect
 
 

@@ -53,7 +53,8 @@ def test_of_many_writers_the_latest_state_stays_and_no_reader_sees_half_of_one(
 
 
 def test_a_file_that_cannot_be_written_is_logged_and_stops_nothing(tmp_path: Path) -> None:
-    ports = real_ports(Settings(home=tmp_path / "nowhere"))
+    (home := tmp_path / "no folder").write_text("")
+    ports = real_ports(Settings(home=home))
     with capture_logs() as logs:
         save(Save("status.json", b"", 1), ports)
     structlog.reset_defaults()

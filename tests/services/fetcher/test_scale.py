@@ -13,12 +13,12 @@ from bus.testing import Deck, given, microseconds
 from market.messages.fetcher import CycleFinished, FetchNow, SourceCalled
 from market.sessions import HOUR_US, day_start_us
 from services.fetcher.actor import build
-from services.fetcher.core.answers import Answer, Columns, QuoteAnswer
+from services.fetcher.core.answers import Answer, QuoteAnswer
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Fetch, Fetched, Open
 from services.fetcher.sources import finnhub
-from tests.services.fetcher.kit import OPTIONS, table
+from tests.services.fetcher.kit import OPTIONS, flat, table
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 START = microseconds("15:00")
@@ -28,25 +28,11 @@ NAMES = tuple("".join(letters) for letters in islice(product("ABCDEFGH", repeat=
 DAYS = tuple(day_start_us(f"2026-01-{day:02d}") for day in (2, 5))
 
 
-def columns(daily: bool) -> Columns:
-    flat = (100.0,) * len(DAYS)
-    starts = DAYS if daily else tuple(day + 15 * HOUR_US for day in DAYS)
-    return Columns(
-        start_us=starts,
-        open=flat,
-        high=flat,
-        low=flat,
-        close=flat,
-        volume=flat,
-        splits=(1.0,) * len(DAYS),
-        dividends=(0.0,) * len(DAYS),
-    )
-
-
 def answer(effect: Fetch, at_us: int) -> Answer:
     timeframe = effect.call.timeframe
     quote = QuoteAnswer(price=100.0, market_time_us=at_us) if timeframe != "1h" else None
-    return Answer(quote=quote, bars=columns(timeframe == "1d") if timeframe else None)
+    starts = DAYS if timeframe == "1d" else tuple(day + 15 * HOUR_US for day in DAYS)
+    return Answer(quote=quote, bars=flat(*starts) if timeframe else None)
 
 
 class Market:

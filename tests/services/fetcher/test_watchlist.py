@@ -7,6 +7,7 @@ import pytest
 from bus.actor import Refused
 from bus.testing import Deck, given, microseconds
 from market.messages.fetcher import (
+    WATCHLIST_MAX,
     AddTicker,
     Bars,
     FetchNow,
@@ -16,7 +17,7 @@ from market.messages.fetcher import (
     Stop,
     WatchlistAdded,
 )
-from services.fetcher.actor import WATCHLIST_MAX, build
+from services.fetcher.actor import build
 from services.fetcher.core.fold import STRANGERS_MAX
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Open
