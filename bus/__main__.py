@@ -9,8 +9,8 @@ import structlog
 from bus.broker import Broker
 from bus.clock import SystemClock
 from bus.errors import AddressRefused, LogRegressed, StorageFailed, TapeDamaged
-from bus.forgetting import forget_lost
 from bus.host import sockets, start, until_told
+from bus.keeping.forgetting import forget_lost
 from bus.ports import Clock
 from bus.supervisor import FATAL
 from bus.tape import TapeWriter

@@ -12,6 +12,7 @@ from bus.keeping.archive import archives_of
 from bus.keeping.archives import Archives, Known, known_archives
 from bus.keeping.attaching import Attached, attach, detach
 from bus.keeping.cutting import Cut, cut, planned_cut
+from bus.keeping.forgetting import forget_lost
 from bus.keeping.replacing import finish_replacing
 from bus.keeping.standing import laggards
 from config.settings import Settings
@@ -46,6 +47,7 @@ def _archive(settings: Settings, wanted: ArchiveWanted, *, as_json: bool) -> Non
     with stopped(settings, "archive"):
         if plan := finish_replacing(tape):
             click.echo(f"finished what `{plan.by}` had begun: see {plan.folder}", err=True)
+        forget_lost(tape, settings.state_dir)
         header = planned_cut(tape, wanted.before_us)
         if header is None:
             _nothing(wanted, known_archives(tape), as_json=as_json)

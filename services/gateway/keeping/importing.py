@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -12,10 +14,11 @@ import msgspec
 
 from bus.actor import Refused
 from bus.codec import Append, AppendRefused, Codec
+from bus.keeping.forgetting import forget_lost
 from bus.tape import TapeWriter
 from config.settings import PROJECT_ROOT, Secret, Settings
 from market.messages import CONTRACT
-from market.messages.fetcher import WatchlistAdded, WatchlistRemoved
+from market.messages.fetcher import WATCHLIST_MAX, WatchlistAdded, WatchlistRemoved
 from services.gateway.arguments import ImportWanted
 from services.gateway.keeping.older import Refusal, read
 from services.gateway.keeping.shell import answer, stopped
@@ -23,9 +26,6 @@ from services.gateway.verbs import OK
 
 PRODUCER = "import"
 KEYS = PROJECT_ROOT / "config" / "api_keys.json"
-
-TRACKED_MAX = 500
-"""The collector tracks no more."""
 
 SHOWN_MAX = 20
 
@@ -44,6 +44,7 @@ def run(settings: Settings, wanted: ImportWanted, *, as_json: bool, keys: Path =
     """Take what can be taken and tell all of it; the deck must be stopped. Raises `Refused`."""
     older = read(Path(wanted.folder), extended=settings.fetcher.extended_symbols)
     with stopped(settings, "import"):
+        forget_lost(settings.tape_path, settings.state_dir)
         with closing(TapeWriter(settings.tape_path)) as tape:
             already = tuple(one for one in older.tickers if one in _tracked(tape.heads))
             added, too_many = _added(tape, older.tickers)
@@ -80,10 +81,10 @@ def _added(tape: TapeWriter, tickers: Sequence[str]) -> tuple[tuple[str, ...], t
     """Say of each ticker that it is tracked from here on, in one turn; and what is too many."""
     tracked = _tracked(tape.heads)
     new = [one for one in tickers if one not in tracked]
-    room = max(TRACKED_MAX - len(tracked), 0)
+    room = max(WATCHLIST_MAX - len(tracked), 0)
     if new[:room]:
         _say(tape, new[:room])
-    reason = f"{TRACKED_MAX} tickers are tracked, and no more can be"
+    reason = f"{WATCHLIST_MAX} tickers are tracked, and no more can be"
     return tuple(new[:room]), tuple(Refusal(f"watchlist.json: {one}", reason) for one in new[room:])
 
 
@@ -99,14 +100,19 @@ def _say(tape: TapeWriter, tickers: Sequence[str]) -> None:
 
 
 def _keep(key: Secret, place: Path) -> Literal["taken", "there already", "other", "none"]:
-    """Write the key where no file of keys is, for its owner's eyes alone."""
+    """Write the key where no file of keys is, for its owner's eyes alone, whole or not at all."""
     if not key:
         return "none"
     try:
-        place.touch(mode=0o600, exist_ok=False)
+        with tempfile.NamedTemporaryFile(dir=place.parent) as new:  # of mode 0600
+            new.write(msgspec.json.encode({"finnhub": key.reveal()}) + b"\n")
+            new.flush()
+            os.link(new.name, place)
     except FileExistsError:
         return "there already" if _holds(place, key) else "other"
-    place.write_bytes(msgspec.json.encode({"finnhub": key.reveal()}) + b"\n")
+    except OSError as error:
+        text = f"{place} cannot be written ({error.strerror}); the tickers are taken"
+        raise Refused("not_written", text, "make the folder writable, then import again") from error
     return "taken"
 
 

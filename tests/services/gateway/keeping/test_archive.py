@@ -17,7 +17,7 @@ from services.gateway.keeping.archive import STATELESS
 from services.gateway.keeping.shell import services
 from tests.bus.tapes import everything
 from tests.bus.words import Tally
-from tests.services.gateway.keeping.conftest import Type
+from tests.services.gateway.keeping.conftest import Type, lost_power
 
 BEFORE = "1970-01-01T00:00:00.006Z"
 """Between the sixth event of the home's tape and the seventh."""
@@ -73,6 +73,15 @@ def test_an_archive_is_attached_listed_and_detached_by_its_name(folded: Path, ty
     assert attached == [f"{archive} is attached.", "The tape can be read from seq 1 on."]
     assert listed[0].endswith(", attached")
     assert detached == [f"{archive} is detached.", "The tape can be read from seq 7 on."]
+
+
+@pytest.mark.guarantee("snapshots")
+def test_after_a_loss_of_power_a_state_from_behind_the_end_is_forgotten_first(
+    folded: Path, type_: Type
+) -> None:
+    state = lost_power(folded)
+
+    assert (type_("archive", "--before", BEFORE).exit_code, state.exists()) == (0, False)
 
 
 @pytest.mark.guarantee("archive")

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bus.actor import Refused
 from bus.codec import Codec
 from bus.keeping.verify import inspect
 from bus.locks import hold
@@ -16,13 +17,13 @@ from bus.message import Fact
 from bus.testing import given
 from config.settings import Settings, read_settings
 from market.messages import CONTRACT
-from market.messages.fetcher import WatchlistAdded
+from market.messages.fetcher import WATCHLIST_MAX, WatchlistAdded
 from services.fetcher.actor import build
 from services.gateway.arguments import ImportWanted
-from services.gateway.keeping.importing import TRACKED_MAX, run
+from services.gateway.keeping.importing import run
 from tests.bus.tapes import everything
 from tests.services.fetcher.kit import OPTIONS
-from tests.services.gateway.keeping.conftest import Type
+from tests.services.gateway.keeping.conftest import Type, lost_power
 
 KEY = "d1a2b3c4d5e6f7g8h9i0"
 
@@ -88,14 +89,24 @@ def test_a_home_without_a_tape_gets_one(tmp_path: Path, older: Path, type_: Type
     assert len(added(tmp_path / "new")) == 3
 
 
+@pytest.mark.guarantee("snapshots")
+def test_after_a_loss_of_power_a_state_from_behind_the_end_is_forgotten_before_events_are_added(
+    home: Path, older: Path, type_: Type
+) -> None:
+    state = lost_power(home)
+    result = type_("import", str(older))
+
+    assert (result.exit_code, len(added(home)), state.exists()) == (0, 3, False)
+
+
 def test_no_more_is_taken_than_a_collector_tracks(home: Path, older: Path, type_: Type) -> None:
-    names = [f"A{number}" for number in range(TRACKED_MAX + 2)]
+    names = [f"A{number}" for number in range(WATCHLIST_MAX + 2)]
     (older / "watchlist.json").write_bytes(msgspec.json.encode(names))
     told = msgspec.json.decode(type_("import", str(older), "--json").stdout)
 
     assert (told["tickers"], [one["what"] for one in told["refused"]]) == (
-        names[:TRACKED_MAX],
-        [f"watchlist.json: {name}" for name in names[TRACKED_MAX:]],
+        names[:WATCHLIST_MAX],
+        [f"watchlist.json: {name}" for name in names[WATCHLIST_MAX:]],
     )
 
 
@@ -132,6 +143,17 @@ def test_a_key_is_kept_for_its_owner_and_shown_to_nobody(
     assert not [
         one for one in home.rglob("*") if one.is_file() and KEY.encode() in one.read_bytes()
     ]
+
+
+def test_where_no_key_can_be_written_the_tickers_are_taken_and_the_remedy_is_told(
+    home: Path, older: Path, settings: Settings, tmp_path: Path
+) -> None:
+    (older / "api_keys.json").write_text(f'{{"finnhub": "{KEY}"}}')
+    with pytest.raises(Refused, match="cannot be written") as refused:
+        run(settings, ImportWanted(str(older)), as_json=True, keys=tmp_path / "none" / "keys.json")
+
+    assert refused.value.remedy == "make the folder writable, then import again"
+    assert len(added(home)) == 3
 
 
 @pytest.mark.parametrize("there", ['{"finnhub": "another key"}', "no JSON at all"])

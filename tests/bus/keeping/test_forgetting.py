@@ -15,7 +15,7 @@ from bus.__main__ import _open
 from bus.clock import SystemClock
 from bus.codec import Append
 from bus.errors import LogRegressed, StorageFailed
-from bus.forgetting import forget_lost
+from bus.keeping.forgetting import forget_lost
 from bus.keeping.standing import standing_of
 from bus.saving import SnapshotSaver
 from bus.tape import TapeWriter
