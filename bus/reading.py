@@ -15,6 +15,7 @@ from bus.witness import Statement, boot_id, read_witness, witness_of
 
 PAGE_BYTES_MAX = 4 << 20
 SEQ_MAX = (1 << 63) - 1
+"""SQLite's largest integer."""
 FALSE_HEAD = """
 SELECT head.subject FROM head LEFT JOIN {rows} AS row USING (seq)
 WHERE head.seq BETWEEN ? AND ? AND row.subject IS NOT head.subject

@@ -53,7 +53,6 @@ from bus.witness import Statement, Witness, boot_id, read_witness, witness_of
 TAIL_CHECKED = 1_000
 PRODUCERS_MAX = 10_000
 """A name is kept for ever, in memory too: whoever comes under ever new ones is stopped here."""
-"""SQLite's largest integer."""
 
 _INSERT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MARKS = "SELECT producer, epoch, mark, first, last, at_us FROM mark"

@@ -1,7 +1,7 @@
 """The witness: how far the tape had come, told outside of the tape's own file.
 
 SQLite rolls a damaged log back without a word: one flipped bit in the WAL was measured to cost a
-median of 1,220 of 2,000 committed events. After each commit 64 bytes beside the tape say where it
+median of 1,220 of 2,000 committed events. After each commit 80 bytes beside the tape say where it
 ended; a tape that ends before is damaged, or an older copy lies in its place. It is never synced:
 a witness older than the tape is no contradiction. What was committed without a sync may be lost
 with the power, so after another boot only the last synced seq counts.

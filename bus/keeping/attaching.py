@@ -9,14 +9,17 @@ import msgspec
 
 from bus.actor import Refused
 from bus.beginning import META_NAME
-from bus.errors import StorageFailed, TapeDamaged
+from bus.errors import StorageFailed
 from bus.keeping.archive import Header, check_archive, read_rows
+from bus.keeping.backup import damage
 from bus.keeping.copying import TapeCopy, sync
-from bus.keeping.inspection import Finding, Inspection, Tables
+from bus.keeping.inspection import Inspection, Tables
 from bus.keeping.verify import inspect
 from bus.keeping.watching import Probe, Progress, first_half, second_half, unwatched
 from bus.reading import TapeReader, attached_of
 from bus.tapefile import FORMAT
+
+ANOTHER_COPY = "take another copy of the archive"
 
 
 class Attached(msgspec.Struct, frozen=True):
@@ -63,7 +66,7 @@ def unpacked(tape: Path, name: str) -> Path:
 def _sound(archive: Path, progress: Progress) -> tuple[Header, Inspection]:
     header, inspection = check_archive(archive, progress)
     if inspection.found:
-        raise _damaged(archive, inspection.findings)
+        raise damage(archive, inspection.findings, ANOTHER_COPY)
     return header, inspection
 
 
@@ -85,7 +88,7 @@ def _unpack(
             copy.finish(Tables(meta, header.last, dict(seen.heads), dict(seen.marks)))
             reached("unpacked")
             if (report := inspect(neighbour)).found:
-                raise _damaged(neighbour, [*report.findings])
+                raise damage(neighbour, report.findings, ANOTHER_COPY)
         reached("checked")
         neighbour.rename(target)
         sync(target.parent)
@@ -108,9 +111,3 @@ def _fill(copy: TapeCopy, archive: Path, header: Header, progress: Progress) -> 
 def _told(tape: Path, archive: Path, header: Header) -> Attached:
     with closing(TapeReader(tape)) as reader:
         return Attached(str(archive), header.after + 1, header.last, reader.first())
-
-
-def _damaged(path: Path, findings: list[Finding]) -> TapeDamaged:
-    where = f"seq {findings[0].seq} " if findings[0].seq else ""
-    text = f"{path} is damaged: {where}{findings[0].what}"
-    return TapeDamaged(text, "take another copy of the archive")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -79,10 +80,10 @@ def verified(copy: Path, of: Path, progress: Progress = unwatched) -> Inspection
     return inspection
 
 
-def damage(path: Path, findings: list[Finding]) -> TapeDamaged:
-    """The error for a tape that is not sound: it names the first finding."""
+def damage(path: Path, findings: Sequence[Finding], remedy: str = REMEDY) -> TapeDamaged:
+    """The error for a file that is not sound: it names the first finding."""
     seq, what = findings[0].seq, findings[0].what
-    return TapeDamaged(f"{path} is damaged: {f'seq {seq} ' if seq else ''}{what}", REMEDY)
+    return TapeDamaged(f"{path} is damaged: {f'seq {seq} ' if seq else ''}{what}", remedy)
 
 
 def _tables(tape: Path) -> Tables:

@@ -13,6 +13,7 @@ from bus.actor import Refused
 from bus.beginning import KEPT_SCHEMA, META_NAME
 from bus.errors import StorageFailed, TapeDamaged
 from bus.keeping.archive import (
+    FORMAT,
     Header,
     Manifest,
     archives_of,
@@ -61,7 +62,7 @@ def planned_cut(tape: Path, before_us: int) -> Header | None:
         row = db.execute(_CUT, (last_before,)).fetchone()
     if row is None:
         return None
-    return Header(1, tape_id, begins.after, row[0], begins.at_us, row[1], begins.seal, row[2])
+    return Header(FORMAT, tape_id, begins.after, row[0], begins.at_us, row[1], begins.seal, row[2])
 
 
 def cut(

@@ -9,18 +9,22 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from bus.client import Client
 from bus.codec import Codec, Record
 from bus.courier import Courier
 from bus.ports import TapeReading
+from bus.tapefile import connect_to_read
 
 FIND = """
     SELECT hash, source, ticker, url, status, content_type, received_us, packed
     FROM answers WHERE hash >= ? AND hash < ? LIMIT 2
 """
 AFTER = "g"  # the letter after the last hexadecimal digit
+
+log = structlog.get_logger()
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -71,11 +75,11 @@ class GatewayDeck(Courier):
 
 
 def _rows(path: Path, beginning: str) -> Iterator[Kept]:
-    """The answers of one day; a file that goes meanwhile, or is none, holds nothing."""
+    """The answers of one day; a file that goes meanwhile, or is none, is told and passed over."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        with closing(connect_to_read(path)) as file:
             for row in file.execute(FIND, (beginning, beginning + AFTER)):
                 kept = Kept(*row)
                 yield replace(kept, body=zlib.decompress(kept.body))
-    except (sqlite3.Error, zlib.error):
-        return
+    except (sqlite3.Error, zlib.error) as error:
+        log.warning("raw.unreadable", path=str(path), error=str(error))
