@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from bus.tapefile import REMEDY, UNREADABLE, open_to_read
 from bus.witness import Statement, boot_id, read_witness, witness_of
 
 PAGE_BYTES_MAX = 4 << 20
+ROWS_AT_ONCE = 32
+"""So many of the largest bodies are in memory beside a page."""
 SEQ_MAX = (1 << 63) - 1
 """SQLite's largest integer."""
 FALSE_HEAD = """
@@ -22,6 +24,9 @@ WHERE head.seq BETWEEN ? AND ? AND row.subject IS NOT head.subject
 """
 """Heads that do not name a row of their subject, of those between two seqs."""
 COLUMNS = "seq, subject, at_us, prev, producer, heard, version, body"
+
+_record = tuple.__new__
+"""What `Record._make` does, without its own Python around it (0.03 us a row)."""
 
 
 class TapeReader:
@@ -213,7 +218,7 @@ def select(
     """
     sql = f"SELECT {COLUMNS}, crc FROM {table} WHERE {where} ORDER BY seq LIMIT ?"  # noqa: S608
     try:
-        return list(_checked(db.execute(sql, (*values, limit)), bytes_max))
+        return _page(db.execute(sql, (*values, limit)), bytes_max)
     except UNREADABLE as error:
         raise TapeDamaged(f"the tape cannot be read ({error})", REMEDY) from error
 
@@ -231,14 +236,22 @@ def check_order(records: Sequence[Record], after: int, path: Path) -> None:
         raise TapeDamaged(f"seq {next(wrong, after + 1)} is not on the tape {path}", REMEDY)
 
 
-def _checked(rows: Iterable[tuple[object, ...]], bytes_max: int) -> Iterable[Record]:
+def _page(rows: sqlite3.Cursor, bytes_max: int) -> list[Record]:
+    """The rows up to the one with which they are more than so many bytes.
+
+    They come some at a time, and one thing is done after the other with all of them: row by row
+    took a fifth longer (1.76 to 1.45 us a row), and all at once would be unbounded.
+    """
+    page: list[Record] = []
     size = 0
-    for row in rows:
-        record, body = Record._make(row[:8]), row[7]
-        # A flipped bit can change a column's type too, which SQLite does not hold to the schema's.
-        if not isinstance(body, bytes) or checksum(record) != row[8]:
-            raise TapeDamaged(f"seq {record.seq} does not match its checksum", REMEDY)
-        yield record
-        size += len(body)
-        if size > bytes_max:
-            return
+    while size <= bytes_max and (rows_now := rows.fetchmany(ROWS_AT_ONCE)):
+        records = [_record(Record, row[:8]) for row in rows_now]
+        for record, row in zip(records, rows_now, strict=True):
+            # A flipped bit can change a column's type too: SQLite does not hold it to the schema's.
+            if not isinstance(row[7], bytes) or checksum(record) != row[8]:
+                raise TapeDamaged(f"seq {record.seq} does not match its checksum", REMEDY)
+        size += sum([len(record.body) for record in records])
+        while size - len(records[-1].body) > bytes_max:
+            size -= len(records.pop().body)
+        page += records
+    return page
