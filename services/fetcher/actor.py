@@ -28,6 +28,7 @@ from services.fetcher.core.declaration import Options
 from services.fetcher.core.fold import FOLDS, Draft
 from services.fetcher.core.gaps import asks_from_us
 from services.fetcher.core.plan import calls_under_way, plan
+from services.fetcher.core.queues import Queues
 from services.fetcher.core.state import KINDS, URGENT_US, Collector, Series
 from services.fetcher.core.status import status, status_file, watchlist_file
 from services.fetcher.core.telling import lane_of, table_fault, tell_answer, tell_failure
@@ -80,6 +81,7 @@ class Desk:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.queues = Queues(options)
 
     def open(self, state: Collector, command: Open, now_us: int) -> Output:
         """Track what is always tracked; go on where the tape ends, with one cycle at once."""
@@ -182,12 +184,13 @@ class Desk:
     def due(self, state: Collector, now_us: int) -> Tick:
         """Give up lost calls, end and begin cycles, and make the calls that there is room for."""
         draft = Draft(state, now_us)
-        for call in calls_under_way(state):
+        self.queues.look(state, now_us)
+        for call in tuple(calls_under_way(state, self.queues)):
             if call.deadline_us <= now_us:
                 tell_failure(draft, self.options, call, LOST)
         draft.say(*gates.after_time(draft.state, self.options, now_us))
         turned = self._turn(draft)
-        planned = plan(draft.state, self.options, now_us)
+        planned = plan(draft.state, self.options, self.queues, now_us)
         draft.say(*planned.calls)
         work = [self._work(state, call, now_us) for call in planned.calls]
         saves = self._saves(draft) if turned else []
@@ -200,8 +203,10 @@ class Desk:
     def _turn(self, draft: Draft) -> bool:
         """End the cycle that is over; begin the next one when it is due and none is under way."""
         state, now_us = draft.state, draft.now_us
+        self.queues.look(state, now_us)
         late = state.cycle is not None and now_us > state.cycle.started_us + CYCLE_LASTS_US_MAX
-        ended = cycle.finished(state, self.options, now_us, late=late)
+        over = late or not self.queues.pending
+        ended = cycle.finished(state, self.options, now_us) if over else None
         draft.say(*([ended] if ended else []))
         coming = schedule.next_cycle(draft.state, self.options)
         begins = coming is not None and coming.at_us <= now_us and draft.state.cycle is None
@@ -221,7 +226,8 @@ class Desk:
     def _alarm(self, draft: Draft, again_us: int) -> int | None:
         """When time alone makes something due."""
         coming = schedule.next_cycle(draft.state, self.options)
-        deadlines = [call.deadline_us for call in calls_under_way(draft.state)]
+        self.queues.look(draft.state, draft.now_us)
+        deadlines = [call.deadline_us for call in calls_under_way(draft.state, self.queues)]
         moves = gates.next_move_us(draft.state, self.options)
         alarms = [again_us, coming.at_us if coming else 0, *deadlines, *moves]
         return min((at_us for at_us in alarms if at_us > draft.now_us), default=None)

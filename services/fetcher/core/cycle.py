@@ -9,16 +9,12 @@ from services.fetcher.core.declaration import Options
 from services.fetcher.core.state import KINDS, Collector
 
 
-def finished(
-    state: Collector, options: Options, now_us: int, *, late: bool = False
-) -> CycleFinished | None:
-    """The end of the cycle under way; None while it is not over, unless it is ``late``."""
+def finished(state: Collector, options: Options, now_us: int) -> CycleFinished | None:
+    """The end of the cycle under way, as it is now; None where there is none."""
     if state.cycle is None:
         return None
     since_us = state.cycle.started_us
     tickers = state.watchlist
-    if not late and not all(_over(state, options, one, since_us, now_us) for one in tickers):
-        return None
     missing = tuple(
         Missing(one, _reason(state, options, one, now_us))
         for one in tickers
@@ -30,13 +26,6 @@ def finished(
         brought=len(tickers) - len(missing),
         missing=missing,
     )
-
-
-def _over(state: Collector, options: Options, ticker: str, since_us: int, now_us: int) -> bool:
-    real = all(failover.settled(state, options, ticker, kind, since_us, now_us) for kind in KINDS)
-    if not real or not failover.simulates(state, options, ticker, now_us):
-        return real
-    return all(state.of(ticker + MARK).lane(kind).answered_us >= since_us for kind in KINDS)
 
 
 def _brought(state: Collector, options: Options, ticker: str, since_us: int) -> bool:

@@ -94,8 +94,9 @@ def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
     """A stranger moves to the end of the line, so that the one asked for longest ago is first."""
     ticker = fact.event.ticker
     series = replace(state.of(ticker), asked_us=fact.at_us)
-    state = state if series.tracked else _without(state, ticker)
-    return _bounded(_with_series(state, ticker, series))
+    if series.tracked:
+        return _with_series(state, ticker, series)
+    return _bounded(_with_series(_without(state, ticker), ticker, series))
 
 
 def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:

@@ -25,7 +25,7 @@ from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.doubt import judged_bars, quote_doubt
 from services.fetcher.core.fold import Draft
 from services.fetcher.core.gaps import missing
-from services.fetcher.core.plan import wanted_since_us
+from services.fetcher.core.outlook import wanted_since_us
 from services.fetcher.core.state import TIMEFRAMES, Collector, Lane, kind_of, unfilled
 from services.fetcher.core.validate import bars_fault, price_or_none, quote_fault
 

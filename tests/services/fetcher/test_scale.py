@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice, product
+from types import FrameType
 
 import msgspec
 import pytest
@@ -139,6 +142,45 @@ def test_a_cycle_that_was_cut_short_goes_on_where_it_was() -> None:
     others = [asked[name] for name in NAMES]
     assert asked["SPY"] == asked["QQQ"] == 2
     assert max(others) - min(others) <= 1
+
+
+def steps_of(work: Callable[[], object]) -> int:
+    """How many functions are called meanwhile: a measure of work that no busy machine changes."""
+    steps = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return steps
+
+
+def work_of_a_call(count: int) -> tuple[float, float]:
+    """What it costs to make a call, and to take its answer, once a cycle has well begun."""
+    market = Market(watching(count))
+    market.run(START + 2_000_000)
+    made, ticks, answers = 0, 0, 0
+    for _ in range(20):
+        deck = market.deck
+        market.now_us += 1_000_000
+        ticks += steps_of(lambda: market.deck.tick(market.now_us))
+        effects = [one for one in deck.effects if isinstance(one, Fetch)]
+        deck.effects.clear()
+        for effect in effects:
+            told = Fetched(effect.call, market.now_us, answer(effect, market.now_us))
+            answers += steps_of(lambda told=told: market.deck.tell(market.now_us, told))  # type: ignore[misc]
+            made += 1
+    return ticks / made, answers / made
+
+
+def test_the_work_of_a_call_and_of_its_answer_does_not_grow_with_the_number_of_symbols() -> None:
+    few, many = work_of_a_call(100), work_of_a_call(500)
+    assert all(more <= 1.1 * less for more, less in zip(many, few, strict=True)), (few, many)
 
 
 @pytest.mark.parametrize("count", [50, 500])

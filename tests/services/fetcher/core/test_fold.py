@@ -19,7 +19,7 @@ from market.messages.fetcher import (
 from services.fetcher.actor import build
 from services.fetcher.core.bars import TAIL_ROWS
 from services.fetcher.core.failover import settled
-from services.fetcher.core.plan import wanted_since_us
+from services.fetcher.core.outlook import wanted_since_us
 from services.fetcher.core.state import Collector, Gate, Lane, Refusal, Series
 from tests.services.fetcher.kit import KEYLESS, OPTIONS
 
