@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import msgspec
 
 from bus.codec import (
     NIL,
+    PACKED_MAX,
     Append,
+    Appended,
     AppendRefused,
     Bye,
     Frame,
@@ -25,8 +28,9 @@ from bus.codec import (
     Reply,
     Request,
     Welcome,
-    decode_frame,
+    decode_frames,
     encode_frame,
+    encode_frames,
     encode_heartbeat,
 )
 from bus.errors import BadMessage, BusError, Fenced, StorageFailed
@@ -70,17 +74,19 @@ class Broker:
         now = self._clock.elapsed_seconds()
         wait = max(0.0, min(timeout_seconds, self._beat_at_seconds - now))
         for identity, data in self._hub.receive(wait):
-            self._take(identity, data)
+            self._read(identity, data)
         self._commit()
         if self._clock.elapsed_seconds() >= self._beat_at_seconds:
             self._beat()
 
-    def _take(self, identity: bytes, data: bytes) -> None:
+    def _read(self, identity: bytes, data: bytes) -> None:
         try:
-            frame = decode_frame(data)
+            for frame in decode_frames(data):
+                self._take(identity, frame)
         except BadMessage:
             self.bad_frames += 1
-            return
+
+    def _take(self, identity: bytes, frame: Frame) -> None:
         match frame:
             case Append():
                 self._appends.append((identity, frame))
@@ -167,8 +173,18 @@ class Broker:
         self._count(done)
         for frame in done.frames:
             self._hub.publish(frame)
-        for (identity, _), answer in zip(waiting, done.answers, strict=True):
-            self._send(identity, answer)
+        self._acknowledge([identity for identity, _ in waiting], done.answers)
+
+    def _acknowledge(
+        self, identities: Sequence[bytes], answers: Sequence[Appended | AppendRefused]
+    ) -> None:
+        """Answer each in the order of its turns, and as much of that as may be in one message."""
+        to: dict[bytes, list[Appended | AppendRefused]] = {}
+        for identity, answer in zip(identities, answers, strict=True):
+            to.setdefault(identity, []).append(answer)
+        for identity, mine in to.items():
+            for first in range(0, len(mine), PACKED_MAX):
+                self._hub.send(identity, encode_frames(mine[first : first + PACKED_MAX]))
 
     def _committed(self, turns: list[Append]) -> Committed:
         try:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 import msgspec
 
 from bus.codec import (
+    PACKED_BYTES_MAX,
+    PACKED_MAX,
     Append,
     Appended,
     AppendRefused,
@@ -28,8 +30,9 @@ from bus.codec import (
     Request,
     Welcome,
     check_turn,
-    decode_frame,
+    decode_frames,
     encode_frame,
+    encode_frames,
 )
 from bus.errors import BadMessage, Fenced, LogRegressed, Overloaded
 from bus.follower import Follower
@@ -96,6 +99,8 @@ class Client:
         self._ids = count(1)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
         self._unacked_bytes = 0
+        self._outbox: list[Append] = []
+        self._outbox_bytes = 0
         self._asked: dict[int, float] = {}
         self._hello_at_seconds = float("-inf")
 
@@ -119,10 +124,12 @@ class Client:
 
     def poll(self, timeout_seconds: float) -> list[Incoming]:
         """Wait for something to happen, keep the connection alive, and give what came."""
+        self._flush()
         self._greet()
-        frames = self._link.receive(min(timeout_seconds, self._patience()))
+        messages = self._link.receive(min(timeout_seconds, self._patience()))
         self.follower.offer(self._link.live(LIVE_FRAMES_A_POLL))
-        incoming = [taken for data in frames if (taken := self._take(data)) is not None]
+        frames = [frame for data in messages for frame in self._decoded(data)]
+        incoming = [taken for frame in frames if (taken := self._take(frame)) is not None]
         self._resend()
         return incoming + self._expired()
 
@@ -144,12 +151,13 @@ class Client:
         return self._tape
 
     def append(self, drafts: tuple[Draft, ...], mark: int, durability: Durability) -> None:
-        """Send a turn; its `Appended` or `AppendRefused` comes with a later `poll`.
+        """Send a turn, with the next `poll` at the latest; its answer comes with a later one.
 
-        Raises `Overloaded` or `MessageTooLarge`; then nothing was sent. A mark comes once: the
+        Turns said between two polls travel together. The answer is `Appended` or `AppendRefused`.
+        Raises `Overloaded` or `MessageTooLarge`; then nothing is sent. A mark comes once: the
         tape would take a second turn under it for a repetition of the first.
         """
-        check_turn(self.service, drafts)
+        size = check_turn(self.service, drafts)
         if len(self._unacked) >= UNACKED_MAX or self._unacked_bytes >= UNACKED_BYTES_MAX:
             raise Overloaded(
                 f"{len(self._unacked)} turns of {self.service} wait for their acknowledgements,"
@@ -165,10 +173,9 @@ class Client:
                 f"{self.service} has already sent mark {after}, {mark} is no later one"
             )
         append = Append(self.service, self.standing.epoch, after, mark, durability, drafts)
-        frame = encode_frame(append)
-        self._unacked[mark] = _Unacked(append, len(frame), self._clock.elapsed_seconds())
-        self._unacked_bytes += len(frame)
-        self._link.send(frame)
+        self._unacked[mark] = _Unacked(append, size, self._clock.elapsed_seconds())
+        self._unacked_bytes += size
+        self._put(append, size)
 
     def request(self, service: str, name: str, body: bytes, within_seconds: float) -> int:
         """Send a command or query; a `Reply` or `Expired` of this id comes with a later `poll`."""
@@ -186,6 +193,7 @@ class Client:
 
     def close(self) -> None:
         """Say good-bye and let go of the link."""
+        self._flush()
         if self.welcome:
             self._say(Bye(self.service, self.standing.epoch))
             self._link.receive(0.0)
@@ -222,12 +230,14 @@ class Client:
             return float("inf")
         return oldest.sent_seconds + RESEND_SECONDS
 
-    def _take(self, data: bytes) -> Incoming | None:
+    def _decoded(self, data: bytes) -> Sequence[Frame]:
         try:
-            frame = decode_frame(data)
+            return decode_frames(data)
         except BadMessage:
             self.follower.bad_frames += 1
-            return None
+            return ()
+
+    def _take(self, frame: Frame) -> Incoming | None:
         match frame:
             case Welcome():
                 self._welcomed(frame)
@@ -297,8 +307,9 @@ class Client:
         for waiting in self._unacked.values():
             waiting.sent_seconds = now
             self.standing.resends += 1
-            if not self._say(waiting.append):
+            if not self._put(waiting.append, waiting.size):
                 break
+        self._flush()
 
     def _expired(self) -> list[Incoming]:
         now = self._clock.elapsed_seconds()
@@ -307,5 +318,20 @@ class Client:
             del self._asked[number]
         return [Expired(number) for number in late]
 
-    def _say(self, frame: Frame) -> bool:
-        return self._link.send(encode_frame(frame))
+    def _put(self, append: Append, size: int) -> bool:
+        """Lay a turn to those that travel with the next message; False if a full one was refused.
+
+        Nothing is lost then: a turn without an answer is sent again.
+        """
+        full = len(self._outbox) >= PACKED_MAX or self._outbox_bytes + size > PACKED_BYTES_MAX
+        taken = not full or self._flush()
+        self._outbox.append(append)
+        self._outbox_bytes += size
+        return taken
+
+    def _flush(self) -> bool:
+        turns, self._outbox, self._outbox_bytes = self._outbox, [], 0
+        return not turns or self._link.send(encode_frames(turns))
+
+    def _say(self, frame: Frame) -> None:
+        self._link.send(encode_frame(frame))

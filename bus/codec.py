@@ -12,8 +12,10 @@ body. A body over 64 KiB is nil and is read from the tape. A heartbeat is a fram
 tape.
 
 Between a client and the broker (DEALER to ROUTER), one frame: an array that begins with the frame's
-name; the classes below give its fields in order. Frames are numbered by nothing: a lost one is sent
-again, and an append that comes twice is answered twice and kept once, by the producer's ``mark``.
+name; the classes below give its fields in order. Turns that were said together travel together, as
+``["several", [frame, …]]``, and so do their answers. Frames are numbered by nothing: a lost one is
+sent again, and an append that comes twice is answered twice and kept once, by the producer's
+``mark``.
 """
 
 from __future__ import annotations
@@ -34,10 +36,16 @@ TURN_BYTES_MAX = 8 << 20
 """All events of one turn: they are one frame and one transaction."""
 TURN_EVENTS_MAX = 2_048
 FRAME_BYTES_MAX = TURN_BYTES_MAX + (512 << 10)
-"""A turn, with the subjects of its events and what msgpack puts around them (at most 135 bytes an
-event)."""
+"""A turn, with the subjects of its events and what msgpack puts around them."""
+DRAFT_BYTES_MAX = 135
+"""Of an event in a turn, beside its body."""
 LIVE_BODY_BYTES_MAX = 64 << 10
 """A larger body goes live as a header only."""
+
+PACKED_MAX = 256
+"""Turns, or answers to them, in one message."""
+PACKED_BYTES_MAX = 64 << 10
+"""Turns that travel together; a larger one travels alone."""
 
 HEARTBEAT_SUBJECT = "bus.heartbeat.-"
 
@@ -170,6 +178,14 @@ class AppendRefused(_Frame, frozen=True, tag="refused"):
     actual: Whole
 
 
+class Several(_Frame, frozen=True, tag="several"):
+    """Turns, or their answers, in one message: what a message costs is paid once for all."""
+
+    frames: Annotated[
+        tuple[Append | Appended | AppendRefused, ...], msgspec.Meta(max_length=PACKED_MAX)
+    ]
+
+
 class Request(_Frame, frozen=True, tag="request"):
     """A command or query for a service; ``origin`` is the asker, filled in by the broker."""
 
@@ -198,7 +214,7 @@ _NIL_BYTES = msgspec.msgpack.encode(None)
 NIL = msgspec.Raw(_NIL_BYTES)
 
 _encoder = msgspec.msgpack.Encoder()
-_frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+_frames: msgspec.msgpack.Decoder[Frame | Several] = msgspec.msgpack.Decoder(Frame | Several)
 _live: msgspec.msgpack.Decoder[tuple[Header, msgspec.Raw]] = msgspec.msgpack.Decoder(
     tuple[Header, msgspec.Raw]
 )
@@ -212,10 +228,16 @@ def encode_frame(frame: Frame) -> bytes:
     return _encoder.encode(frame)
 
 
-def decode_frame(data: bytes) -> Frame:
-    """The frame, or `BadMessage`."""
+def encode_frames(frames: Sequence[Append | Appended | AppendRefused]) -> bytes:
+    """One message of one frame or more; at most `PACKED_MAX` of them, which the caller keeps to."""
+    return _encoder.encode(frames[0] if len(frames) == 1 else Several(tuple(frames)))
+
+
+def decode_frames(data: bytes) -> Sequence[Frame]:
+    """The frames of a message, in the order they were said, or `BadMessage`."""
     try:
-        return _frames.decode(data)
+        frame = _frames.decode(data)
+        return frame.frames if isinstance(frame, Several) else (frame,)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"{len(data)} bytes are no frame of this protocol ({error})") from error
 
@@ -228,8 +250,8 @@ def check_frame(data: bytes) -> None:
         )
 
 
-def check_turn(producer: str, drafts: Sequence[Draft]) -> None:
-    """Raise `MessageTooLarge` for a turn that no tape takes."""
+def check_turn(producer: str, drafts: Sequence[Draft]) -> int:
+    """The bytes of a turn, at most; raises `MessageTooLarge` for one that no tape takes."""
     sizes = [memoryview(draft.body).nbytes for draft in drafts]
     if max(sizes, default=0) > BODY_BYTES_MAX or sum(sizes) > TURN_BYTES_MAX:
         raise MessageTooLarge(
@@ -238,6 +260,7 @@ def check_turn(producer: str, drafts: Sequence[Draft]) -> None:
         )
     if not 0 < len(sizes) <= TURN_EVENTS_MAX:
         raise MessageTooLarge(f"a turn of {len(sizes)} events", f"say 1 to {TURN_EVENTS_MAX}")
+    return sum(sizes) + DRAFT_BYTES_MAX * len(sizes)
 
 
 def encode_live(record: Record) -> bytes:

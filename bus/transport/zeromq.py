@@ -17,7 +17,7 @@ import zmq
 from bus.codec import FRAME_BYTES_MAX, check_frame
 from bus.errors import AddressRefused
 from bus.transport import gate
-from bus.transport.frames import NOBLOCK, arrived, receive, receive_from, send_to
+from bus.transport.frames import NOBLOCK, arrived, receive, receive_from, send_to, sender
 from bus.transport.listeners import LIVE_FRAMES_MAX, Listeners
 
 BATCH_FRAMES_MAX = 2_048
@@ -92,6 +92,7 @@ class ZeroMQHub:
             self._context.destroy(linger=0)
             raise
         self._pub = self._listeners.socket
+        self._send, self._publish = sender(self._router), sender(self._pub)
         self._waker = _Waker()
         self._poller = _poller(self._router, self._pub, self._waker.reading)
 
@@ -117,11 +118,11 @@ class ZeroMQHub:
 
     def send(self, identity: bytes, frame: bytes) -> bool:
         """See `bus.ports.Hub`."""
-        return send_to(self._router, identity, frame)
+        return send_to(self._send, identity, frame)
 
     def publish(self, frame: bytes) -> None:
         """See `bus.ports.Hub`; a full queue drops, never blocks."""
-        self._pub.send(frame, NOBLOCK)
+        self._publish(frame, NOBLOCK)
 
     def wake(self) -> None:
         """See `bus.ports.Hub`."""
@@ -162,6 +163,7 @@ class ZeroMQLink:
         except AddressRefused:
             self._context.destroy(linger=0)
             raise
+        self._send = sender(self._dealer)
         self._waker = _Waker()
         self._poller = _poller(self._dealer, self._sub, self._waker.reading)
 
@@ -169,7 +171,7 @@ class ZeroMQLink:
         """See `bus.ports.Link`."""
         check_frame(frame)  # a larger one would cost the connection, and its sender hear nothing
         try:
-            self._dealer.send(frame, NOBLOCK)
+            self._send(frame, NOBLOCK)
         except zmq.Again:
             return False
         return True

@@ -23,7 +23,7 @@ from bus.codec import (
     Reply,
     Request,
     Welcome,
-    decode_frame,
+    decode_frames,
     decode_live,
     encode_frame,
 )
@@ -56,7 +56,7 @@ class Script:
     def send(self, identity: bytes, frame: bytes) -> bool:
         if identity in self.gone:
             return False
-        self.outgoing.append((identity, decode_frame(frame)))
+        self.outgoing += [(identity, one) for one in decode_frames(frame)]
         return True
 
     def publish(self, frame: bytes) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.client import ASKED_MAX, HELLO_SECONDS, UNACKED_BYTES_MAX, UNACKED_MAX
-from bus.codec import TURN_EVENTS_MAX, Appended, decode_frame
+from bus.codec import PACKED_BYTES_MAX, PACKED_MAX, TURN_EVENTS_MAX, Appended, decode_frames
 from bus.errors import Fenced, LogRegressed, MessageTooLarge, Overloaded
 from bus.message import Counters
 from bus.reading import TapeReader
@@ -82,7 +82,9 @@ def test_a_turn_follows_the_last_one_though_only_an_earlier_one_is_not_acknowled
 ) -> None:
     producer = rig.welcome("p")
     producer.link.down = Line(["drop"])
-    send_window(producer, 2)
+    send_window(producer, 1)
+    rig.until(lambda: numbers(rig) == [0])
+    send_window(producer, 1, first=1)
     rig.until(lambda: [ack.mark for ack in producer.acks] == [1])
     producer.append(Counted("A", 2), mark=2)
     rig.pass_time(lambda: producer.client.in_flight == 0)
@@ -169,6 +171,34 @@ def test_a_bus_that_is_away_finds_no_more_copies_of_a_turn_than_it_can_use(rig: 
 
     assert len(copies) == 1
     assert numbers(rig) == [0]
+
+
+def test_turns_said_together_travel_together_and_so_do_their_answers(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    before = len(producer.link.up.carried), len(producer.link.down.carried)
+    send_window(producer, PACKED_MAX + 1)
+    rig.until(lambda: producer.client.in_flight == 0)
+    sent = [kinds(one) for one in producer.link.up.carried[before[0] :]]
+    heard = [kinds(one) for one in producer.link.down.carried[before[1] :]]
+
+    assert sent[:2] == [["Append"] * PACKED_MAX, ["Append"]]
+    assert sum(one.count("Appended") for one in heard) == PACKED_MAX + 1
+    assert max(len(one) for one in heard) == PACKED_MAX
+
+
+def test_turns_too_large_to_travel_together_travel_alone(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    before = len(producer.link.up.carried)
+    for mark in range(3):
+        producer.append(Noted("b", "x" * (PACKED_BYTES_MAX // 2)), mark=mark)
+    rig.until(lambda: producer.client.in_flight == 0)
+
+    assert [kinds(one) for one in producer.link.up.carried[before:]] == [["Append"]] * 3
+
+
+def kinds(message: bytes) -> list[str]:
+    """What is in a message."""
+    return [type(frame).__name__ for frame in decode_frames(message)]
 
 
 @pytest.mark.guarantee("bus-restart")
@@ -368,6 +398,6 @@ def test_the_acknowledgement_travels_as_the_protocol_says(rig: Rig) -> None:
     producer.append(Counted("A", 0), mark=7)
     rig.until(lambda: producer.acks)
 
-    assert decode_frame(producer.link.down.carried[-1]) == Appended(
-        7, 1, 1, rig.clock.now_us(), "logged"
+    assert decode_frames(producer.link.down.carried[-1]) == (
+        Appended(7, 1, 1, rig.clock.now_us(), "logged"),
     )

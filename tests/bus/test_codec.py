@@ -14,6 +14,7 @@ from bus.codec import (
     BODY_BYTES_MAX,
     HEARTBEAT_SUBJECT,
     LIVE_BODY_BYTES_MAX,
+    PACKED_MAX,
     TURN_EVENTS_MAX,
     Append,
     Appended,
@@ -32,9 +33,10 @@ from bus.codec import (
     check_frame,
     check_turn,
     checksum,
-    decode_frame,
+    decode_frames,
     decode_live,
     encode_frame,
+    encode_frames,
     encode_heartbeat,
     encode_live,
 )
@@ -56,10 +58,7 @@ DRAFTS = st.builds(Draft, SUBJECTS, NUMBERS, RAWS, st.none() | NUMBERS)
 COUNTERS = st.builds(Counters, *[st.integers(0, 1 << 62)] * 4)
 DURABILITIES = st.sampled_from(["logged", "synced"])
 
-FRAMES: st.SearchStrategy[Frame] = st.one_of(
-    st.builds(Hello, NAMES, NUMBERS, NUMBERS, st.booleans(), NUMBERS, COUNTERS),
-    st.builds(Bye, NAMES, NUMBERS),
-    st.builds(Welcome, NUMBERS, NUMBERS, NAMES, NUMBERS, NUMBERS),
+PACKED: st.SearchStrategy[Append | Appended | AppendRefused] = st.one_of(
     st.builds(
         Append,
         NAMES,
@@ -71,6 +70,12 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     ),
     st.builds(Appended, NUMBERS, NUMBERS, NUMBERS, NUMBERS, DURABILITIES),
     st.builds(AppendRefused, NUMBERS, NAMES, st.text(), st.text(), NUMBERS),
+)
+FRAMES: st.SearchStrategy[Frame] = st.one_of(
+    PACKED,
+    st.builds(Hello, NAMES, NUMBERS, NUMBERS, st.booleans(), NUMBERS, COUNTERS),
+    st.builds(Bye, NAMES, NUMBERS),
+    st.builds(Welcome, NUMBERS, NUMBERS, NAMES, NUMBERS, NUMBERS),
     st.builds(Request, NUMBERS, NAMES, NAMES, RAWS, NUMBERS, st.binary(max_size=9)),
     st.builds(Reply, NUMBERS, st.binary(max_size=9), RAWS, st.text(), st.text(), st.text()),
 )
@@ -92,7 +97,20 @@ RECORD = Record(7, "count.made.A", 1_000, 3, "counter", 6, 1, CODEC.body(Counted
 
 @given(FRAMES)
 def test_a_frame_is_read_back_as_it_was_written(frame: Frame) -> None:
-    assert decode_frame(encode_frame(frame)) == frame
+    assert decode_frames(encode_frame(frame)) == (frame,)
+
+
+@given(st.lists(PACKED, min_size=1, max_size=5))
+def test_frames_that_travel_together_are_read_back_in_their_order(
+    frames: list[Append | Appended | AppendRefused],
+) -> None:
+    assert list(decode_frames(encode_frames(frames))) == frames
+
+
+def test_more_frames_in_a_message_than_anybody_packs_are_no_message() -> None:
+    frames = [Appended(1, 1, 1, 1, "logged")] * (PACKED_MAX + 1)
+
+    assert refusal(decode_frames, encode_frames(frames)) is BadMessage
 
 
 @given(FRAMES)
@@ -107,7 +125,7 @@ def test_strangers_read_a_frame_as_an_array_that_begins_with_its_name(frame: Fra
 def test_we_read_what_strangers_write(frame: Frame) -> None:
     written: bytes = msgpack.packb(msgpack.unpackb(encode_frame(frame)))
 
-    assert decode_frame(written) == frame
+    assert decode_frames(written) == (frame,)
 
 
 @given(RECORDS)
@@ -160,7 +178,7 @@ def test_garbage_is_refused_as_a_bad_message_and_as_nothing_else(
     for _ in range(choices.draw(st.integers(0, 3))):
         place = choices.draw(st.integers(0, max(0, len(spoilt) - 1)))
         spoilt[place : place + 1] = choices.draw(st.binary(max_size=4))
-    assert {refusal(decode, bytes(spoilt)) for decode in (decode_frame, decode_live)} <= {
+    assert {refusal(decode, bytes(spoilt)) for decode in (decode_frames, decode_live)} <= {
         None,
         BadMessage,
     }
@@ -194,7 +212,7 @@ FORGED = [
 @pytest.mark.guarantee("strangers")
 @pytest.mark.parametrize("data", FORGED, ids=map(str, range(len(FORGED))))
 def test_what_a_stranger_may_send_is_refused(data: bytes) -> None:
-    assert [refusal(decode, data) for decode in (decode_frame, decode_live)] == [BadMessage] * 2
+    assert [refusal(decode, data) for decode in (decode_frames, decode_live)] == [BadMessage] * 2
 
 
 @pytest.mark.guarantee("bit-rot")

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from bus.codec import decode_frame
+from bus.codec import decode_frames
 from bus.ports import Link, Saver
 from tests.bus.rig import Probe, ProbedHub
 
@@ -91,6 +91,11 @@ class DyingHub(ProbedHub):
         return frames
 
 
+def _name(message: bytes) -> str:
+    """What is in a message: its frames are all of one kind."""
+    return type(decode_frames(message)[0]).__name__
+
+
 class DyingLink:
     """A link whose process may die before and after each frame, by the frame's name."""
 
@@ -102,7 +107,7 @@ class DyingLink:
 
     def send(self, frame: bytes) -> bool:
         """See `bus.ports.Link`."""
-        name = type(decode_frame(frame)).__name__
+        name = _name(frame)
         self._probe.reach(f"before {name}")
         sent = self._link.send(frame)
         self._probe.reach(f"after {name}")
@@ -112,7 +117,7 @@ class DyingLink:
         """See `bus.ports.Link`."""
         frames = self._link.receive(timeout_seconds)
         for frame in frames:
-            self._probe.reach(f"after {type(decode_frame(frame)).__name__}")
+            self._probe.reach(f"after {_name(frame)}")
         return frames
 
     def live(self, limit: int) -> list[bytes]:

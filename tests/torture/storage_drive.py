@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count, pairwise
+from itertools import count, islice, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple, cast
@@ -157,6 +157,9 @@ class _Rows:
 
     def fetchone(self) -> tuple[Any, ...] | None:
         return next(self._rows, None)
+
+    def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        return list(islice(self._rows, size))
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return list(self._rows)
