@@ -77,6 +77,14 @@ class _Handler(NamedTuple):
     batch: bool
 
 
+class _Way(NamedTuple):
+    """What an event of one class does to the state and makes the actor say; of several at once?"""
+
+    evolve: Callable[..., Any]
+    react: Callable[..., Iterable[Event]]
+    batch: bool
+
+
 class Actor(Generic[S]):
     """A named table of pure functions over a state ``S``.
 
@@ -145,22 +153,22 @@ class Actor(Generic[S]):
 
     def fold(self, state: S, facts: Facts) -> S:
         """The state after the facts, silently."""
-        for group in self._groups(facts):
-            state = self._evolved(state, group)
+        for way, heard in self._heard(facts):
+            state = way.evolve(state, heard)
         return state
 
     def hear(self, state: S, facts: Facts) -> tuple[S, tuple[Event, ...]]:
         """The state after the facts, and what is said because of them."""
         said: list[Event] = []
-        for group in self._groups(facts):
-            state = self._evolved(state, group)
-            said.extend(self._reacted(state, group))
+        for way, heard in self._heard(facts):
+            state = way.evolve(state, heard)
+            said.extend(way.react(state, heard))
         return state, tuple(said)
 
     def speak_on(self, state: S, facts: Facts) -> tuple[Event, ...]:
         """What is said because of facts that the state has already."""
         return tuple(
-            event for group in self._groups(facts) for event in self._reacted(state, group)
+            event for way, heard in self._heard(facts) for event in way.react(state, heard)
         )
 
     def handle(self, state: S, command: Command, now_us: int) -> Spoken:
@@ -206,44 +214,37 @@ class Actor(Generic[S]):
             rows.append(("(time)", "due", self.timer))
         return "\n".join(f"{kind:<8} {name:<28} {f.__name__}" for name, kind, f in rows)
 
-    def _evolved(self, state: S, group: Facts) -> S:
-        handler = self.folds.get(type(group[0].event))
-        if handler is None:
-            return state
-        evolved: S = handler.function(state, group if handler.batch else group[0])
-        return evolved
+    def _heard(self, facts: Facts) -> Iterator[tuple[_Way, Fact[Any] | Facts]]:
+        """Single facts, or runs of one batch-handled type with distinct subjects.
 
-    def _reacted(self, state: S, group: Facts) -> Iterable[Event]:
-        handler = self.reactions.get(type(group[0].event))
-        if handler is None:
-            return ()
-        said: Iterable[Event] = handler.function(state, group if handler.batch else group[0])
-        return said
-
-    def _groups(self, facts: Facts) -> Iterator[Facts]:
-        """Single facts, or runs of one batch-handled type with distinct subjects."""
-        hears = self.hears
-        run: list[Fact[Any]] = []
-        subjects: set[str] = set()
+        A fact whose event can have no subject is refused, whichever way it would go.
+        """
+        ways: dict[type[Event], _Way | None] = {}
+        begun: _Way | None = None
+        run: dict[str, Fact[Any]] = {}
         for fact in facts:
-            if type(fact.event) not in hears:
+            kind = type(fact.event)
+            if kind not in ways:
+                ways[kind] = self._way(kind)
+            if (way := ways[kind]) is None:
                 continue
             subject = fact.event.subject
-            if run and (
-                subject in subjects
-                or type(fact.event) is not type(run[0].event)
-                or not self._batches(type(fact.event))
-            ):
-                yield run
-                run, subjects = [], set()
-            run.append(fact)
-            subjects.add(subject)
-        if run:
-            yield run
+            if begun and (way is not begun or subject in run):
+                yield begun, list(run.values())
+                begun, run = None, {}
+            if way.batch:
+                begun = way
+                run[subject] = fact
+            else:
+                yield way, fact
+        if begun:
+            yield begun, list(run.values())
 
-    def _batches(self, event: type[Event]) -> bool:
-        handlers = [h for h in (self.folds.get(event), self.reactions.get(event)) if h]
-        return all(handler.batch for handler in handlers)
+    def _way(self, kind: type[Event]) -> _Way | None:
+        fold, reaction = self.folds.get(kind), self.reactions.get(kind)
+        batch = all(handler.batch for handler in (fold, reaction) if handler)
+        evolve, react = _taking(fold, batch), _taking(reaction, batch)
+        return _Way(evolve or _unmoved, react or _silent, batch) if evolve or react else None
 
     def _register(
         self, table: dict[type[Event], _Handler], events: Sequence[type[Event]], batch: bool
@@ -275,6 +276,24 @@ def spoken(output: Output) -> Spoken:
         events=tuple(item for item in items if isinstance(item, Event)),
         effects=tuple(item for item in items if isinstance(item, Effect)),
     )
+
+
+def _taking(handler: _Handler | None, batch: bool) -> Callable[..., Any] | None:
+    """The handler's function as it is called: with several facts, or with one."""
+    if handler is None or handler.batch == batch:
+        return handler and handler.function
+    function = handler.function
+    return lambda state, fact: function(state, [fact])
+
+
+def _unmoved(state: S, heard: Fact[Any] | Facts) -> S:
+    del heard
+    return state
+
+
+def _silent(state: object, heard: Fact[Any] | Facts) -> tuple[Event, ...]:
+    del state, heard
+    return ()
 
 
 def _once(table: dict[Any, Any], kind: type, name: str) -> None:

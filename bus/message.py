@@ -39,7 +39,9 @@ class Event(Message, frozen=True):
     @property
     def subject(self) -> str:
         """The subject this event is the last word on."""
-        key, part = (*(getattr(self, name) for name in self.keyed_by), "", "")[:2]
+        names = self.keyed_by
+        key = getattr(self, names[0]) if names else ""
+        part = getattr(self, names[1]) if len(names) > 1 else ""
         return compose(self.stream, key or NO_KEY, part)
 
 

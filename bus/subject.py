@@ -40,6 +40,7 @@ def parse(text: str) -> Subject:
     return Subject(match[1], match[2], match[3] or "")
 
 
+@lru_cache(maxsize=65_536)
 def compose(stream: str, key: str = NO_KEY, part: str = "") -> str:
     """Join the parts to a subject; raises `BadSubject` where ``parse`` would."""
     text = f"{stream}.{key}.{part}" if part else f"{stream}.{key}"
