@@ -377,25 +377,28 @@ class _Staged:
             if draft.expected is not None:
                 self._expect(draft)
         first = self.next
-        for draft in turn.drafts:
-            self._keep(turn, draft)
+        self._stage(turn)
         last = self.next - 1
         self.turns += 1
         self.marks[turn.producer] = Mark(known.epoch, turn.mark, first, last, self.at_us)
         return Appended(turn.mark, first, last, self.at_us, turn.durability)
 
-    def _keep(self, turn: Append, draft: Draft) -> None:
-        seq, subject, body = self.next, draft.subject, bytes(draft.body)
-        prev = self.heads.get(subject) or self._tape.heads.get(subject, 0)
-        record = Record._make(
-            (seq, subject, self.at_us, prev, turn.producer, turn.mark, draft.version, body)
-        )
-        crc = checksum(record)
-        self.rows.append((*record, crc, None))
-        self.crcs.append(crc)
-        self.frames.append(encode_live(record))
-        self.heads[subject] = seq
-        self.next = seq + 1
+    def _stage(self, turn: Append) -> None:
+        """Each event's row and live frame; in one loop, which the broker spends most time in."""
+        at_us, producer, heard, heads = self.at_us, turn.producer, turn.mark, self.heads
+        seq, before = self.next, self._tape.heads
+        for draft in turn.drafts:
+            subject, body = draft.subject, bytes(draft.body)
+            prev = heads.get(subject) or before.get(subject, 0)
+            row = (seq, subject, at_us, prev, producer, heard, draft.version, body)
+            record = Record._make(row)
+            crc = checksum(record)
+            self.rows.append((*row, crc, None))
+            self.crcs.append(crc)
+            self.frames.append(encode_live(record))
+            heads[subject] = seq
+            seq += 1
+        self.next = seq
 
     def _last(self, subject: str) -> int:
         return self.heads.get(subject) or self._tape.heads.get(subject, 0)
