@@ -9,9 +9,9 @@ import structlog
 from bus.broker import Broker
 from bus.clock import SystemClock
 from bus.errors import AddressRefused, LogRegressed, StorageFailed, TapeDamaged
-from bus.host import sockets, start, until_told
 from bus.keeping.forgetting import forget_lost
 from bus.ports import Clock
+from bus.process import sockets, start, until_told
 from bus.supervisor import FATAL
 from bus.tape import TapeWriter
 from bus.transport.zeromq import ZeroMQHub

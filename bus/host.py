@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
-
-import structlog
 
 from bus.actor import Actor
 from bus.client import Client
 from bus.clock import SystemClock
 from bus.codec import Codec
-from bus.errors import AddressRefused, Fenced, LogRegressed, StorageFailed, TapeDamaged, Truncated
 from bus.message import Command, Contract
 from bus.ports import Saver
+from bus.process import sockets, until_told
 from bus.reading import TapeReader
 from bus.runtime import Runtime
 from bus.saving import SnapshotSaver
-from bus.supervisor import FATAL
-from bus.transport.zeromq import Address, ZeroMQLink, address
+from bus.transport.zeromq import ZeroMQLink
 from bus.workers import Workers
-from config.logging import configure_logging
-from config.settings import PROJECT_ROOT, Settings, SettingsError, prepare_home, read_settings
+from config.settings import PROJECT_ROOT, Settings
 
 S = TypeVar("S")
-
-HOPELESS = (Fenced, LogRegressed, TapeDamaged, Truncated, AddressRefused)
-"""What a restart cannot mend: the deck stops and says so."""
-
-log = structlog.get_logger()
-
-
-def start(service: str) -> Settings:
-    """Read the settings once, prepare the home, open the log.
-
-    Ends the process with a sentence if that fails.
-    """
-    try:
-        settings = read_settings(os.environ)
-        prepare_home(settings)
-    except SettingsError as error:
-        sys.stderr.write(f"tapedeck: {error}\n")
-        sys.exit(FATAL)
-    configure_logging(settings, service)
-    return settings
-
-
-def sockets(settings: Settings) -> Address:
-    """Where the deck's sockets are; raises `AddressRefused`."""
-    return address(settings.bus.url, settings.run_dir, settings.gateway.token.reveal())
 
 
 def connect(service: str, settings: Settings) -> Client:
@@ -84,30 +52,6 @@ def serve(
     )
     until_told(client.wake, runtime.step)
     runtime.finish(settings.bus.drain_seconds)
-
-
-def until_told(wake: Callable[[], None], step: Callable[[], None]) -> None:
-    """Repeat the step until TERM or INT.
-
-    What no restart can mend ends the process with its reason.
-    """
-    told: list[int] = []
-
-    def end(number: int, frame: object) -> None:
-        del frame
-        told.append(number)
-        wake()
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        while not told:
-            step()
-    except HOPELESS as error:
-        log.critical("process.hopeless", error=str(error))
-        sys.exit(FATAL)
-    except StorageFailed as error:
-        log.critical("process.storage_failed", error=str(error))
-        sys.exit(1)
 
 
 def snapshots(actor: Actor[S], settings: Settings) -> SnapshotSaver[S]:

@@ -12,7 +12,7 @@ from bench.server import Server
 from bus.client import Client, Incoming
 from bus.clock import SystemClock
 from bus.codec import Appended
-from bus.host import sockets
+from bus.process import sockets
 from bus.reading import TapeReader
 from bus.transport.zeromq import ZeroMQLink
 from config.settings import Settings, read_settings

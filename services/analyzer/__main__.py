@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bus.host import serve, start
+from bus.host import serve
+from bus.process import start
 from config.settings import AnalyzerSettings
 from market.messages import CONTRACT
 from market.messages.analyzer import AnalysisSettings, ConfigureAnalysis

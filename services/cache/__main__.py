@@ -6,7 +6,8 @@ from functools import cache, partial
 
 from bus.clock import SystemClock
 from bus.codec import Codec
-from bus.host import code_version, serve, start
+from bus.host import code_version, serve
+from bus.process import start
 from bus.reading import TapeReader
 from market.messages import CONTRACT
 from services.cache.actor import build

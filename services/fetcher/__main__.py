@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bus.host import serve, start
+from bus.host import serve
+from bus.process import start
 from market.messages import CONTRACT
 from services.fetcher.actor import build
 from services.fetcher.effects import Open

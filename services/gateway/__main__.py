@@ -12,7 +12,8 @@ import structlog
 
 from bus.codec import Codec
 from bus.errors import AddressRefused
-from bus.host import HOPELESS, connect, start
+from bus.host import connect
+from bus.process import HOPELESS, start
 from bus.reading import TapeReader
 from bus.supervisor import FATAL
 from config.settings import PROJECT_ROOT, Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bus.broker import Broker
-from bus.host import until_told
+from bus.process import until_told
 from bus.tapefile import connect
 from bus.transport.zeromq import ZeroMQHub
 from tests.bus.rig import ProbedTape

@@ -16,9 +16,9 @@ from bus.actor import Actor
 from bus.client import Client, Expired
 from bus.codec import Appended, Codec, Record, Reply, checksum, decode_live
 from bus.errors import Overloaded
-from bus.host import until_told
 from bus.message import Contract, Done
 from bus.ports import Saver
+from bus.process import until_told
 from bus.reading import TapeReader
 from bus.runtime import Runtime
 from bus.saving import SnapshotSaver

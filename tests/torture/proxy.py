@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import zmq
 
-from bus.host import until_told
+from bus.process import until_told
 from bus.transport.zeromq import Address
 from tests.bus.rig import Fate, Line
 from tests.torture.journal import Journal

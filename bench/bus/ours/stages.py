@@ -17,7 +17,7 @@ from bench.observing import observed
 from bench.worker import Gate, Worker
 from bus.broker import Broker
 from bus.clock import SystemClock
-from bus.host import sockets
+from bus.process import sockets
 from config.settings import prepare_home
 
 STEP_SECONDS = 0.05

@@ -18,7 +18,7 @@ from bus.errors import (
     StorageFailed,
     TapeDamaged,
 )
-from bus.host import until_told
+from bus.process import until_told
 from bus.supervisor import FATAL
 
 
