@@ -19,6 +19,8 @@ from config.settings import Settings, read_settings
 
 WELCOME_SECONDS = 10.0
 
+_LEFT_OUT = ("TAPEDECK_", "PYTHONDONTWRITEBYTECODE")
+
 
 @contextmanager
 def running_bus(home: Path) -> Iterator[Server]:
@@ -59,9 +61,13 @@ def settings_of(home: Path) -> Settings:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """This environment with another home, without what its user set for a deck."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("TAPEDECK_")}
-    return {**kept, "TAPEDECK_HOME": str(home)}
+    """This environment with another home, without what its user set for a deck.
+
+    Byte code is kept, as it is for everybody after the first start, and beside the home.
+    """
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(_LEFT_OUT)}
+    code = str(home.parent / "bytecode")
+    return {**kept, "TAPEDECK_HOME": str(home), "PYTHONPYCACHEPREFIX": code}
 
 
 def _starts(log: Path) -> int:
