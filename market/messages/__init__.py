@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bus.message import Contract
-from market.messages import analyzer, cache, fetcher, indicators
+from market.messages import analyzer, cache, exchange, fetcher, indicators, news
 
-CONTRACT = Contract.of(fetcher, indicators, cache, analyzer)
+CONTRACT = Contract.of(fetcher, exchange, news, indicators, cache, analyzer)

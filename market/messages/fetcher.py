@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from bus.message import Command, Durability, Event, Message, Query
+from market.messages.exchange import MarketStatus
 
 Source = Annotated[str, Meta(min_length=1, max_length=24, pattern="^[a-z][a-z0-9_]*$")]
 """A source of data by its name; the collector knows which there are."""
@@ -15,8 +16,8 @@ Source = Annotated[str, Meta(min_length=1, max_length=24, pattern="^[a-z][a-z0-9
 Caller = Source
 """Whoever the collector calls: a source, or the ``calendar``."""
 
-Capability = Literal["quote", "bars"]
-Asked = Literal["quote", "bars", "sessions"]
+Capability = Literal["quote", "bars", "news", "market_status"]
+Asked = Literal["quote", "bars", "news", "market_status", "sessions"]
 Timeframe = Literal["1d", "1h"]
 GateState = Literal[
     "closed",  # it is asked
@@ -382,7 +383,7 @@ class CapabilityState(msgspec.Struct, frozen=True):
 class SourceState(msgspec.Struct, frozen=True):
     """How a source fares: whether it is used, why not, and when it is tried next.
 
-    It is usable while one of its capabilities is.
+    It is usable while it may be asked for prices.
     """
 
     source: Caller
@@ -403,7 +404,11 @@ class Backfill(msgspec.Struct, frozen=True):
 
 
 class CollectorState(Message, frozen=True):
-    """The collector as it is now; times are 0 where there is none."""
+    """The collector as it is now; times are 0 where there is none.
+
+    ``market`` is the calendar's word. ``market_told`` is the last word of a source on it, while
+    that holds; ``halted`` says that it denies the session, so that cycles rest.
+    """
 
     running: bool
     simulated: bool
@@ -418,6 +423,8 @@ class CollectorState(Message, frozen=True):
     sources: tuple[SourceState, ...]
     cycle: CycleFinished | None = None
     backfills: tuple[Backfill, ...] = ()
+    market_told: MarketStatus | None = None
+    halted: bool = False
 
 
 class CollectorStatus(Query[CollectorState], frozen=True):

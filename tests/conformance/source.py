@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from market.messages.fetcher import Reason
+from market.messages.news import HEADLINE_CHARACTERS_MAX, Headline
 from services.fetcher.core.answers import Answer, Failure
-from services.fetcher.core.validate import believable
+from services.fetcher.core.headlines import OLDEST_US, is_web_address, plain_text
+from services.fetcher.core.validate import FUTURE_US, believable
 from services.fetcher.effects import Fetch
 from services.fetcher.raw import RawAnswer
 from services.fetcher.sources import Source, read
@@ -189,16 +191,26 @@ class SourceConformance:
         return read(self.source, sample.raw, sample.asked)
 
     def expect_sound(self, sample: Sample) -> None:
-        """Whatever was spoiled: bars that can be believed, or a failure with words."""
+        """Whatever was spoiled: bars and headlines that can be believed, or a failure's words."""
         answer = self.read(sample)
         if isinstance(answer, Failure):
             assert answer.message
             assert answer.reason in get_args(Reason)
-        elif answer.bars is not None:
-            assert all(believable(answer.bars, row) for row in range(len(answer.bars)))
-            assert all(a < b for a, b in pairwise(answer.bars.start_us))
+        else:
+            self.expect_believable(answer, sample.asked)
         if len(sample.raw.body) <= self.source.DECLARED.answer_bytes_max:
             assert answer.answer_hash == sample.raw.digest
+
+    def expect_believable(self, answer: Answer, asked: Fetch) -> None:
+        """Bars in their order, and headlines that a page may show."""
+        if answer.bars is not None:
+            assert all(believable(answer.bars, row) for row in range(len(answer.bars)))
+            assert all(a < b for a, b in pairwise(answer.bars.start_us))
+        for headline in answer.news or ():
+            assert msgspec.convert(msgspec.to_builtins(headline), Headline) == headline
+            assert headline.headline == plain_text(headline.headline, HEADLINE_CHARACTERS_MAX)
+            assert not headline.url or is_web_address(headline.url)
+            assert OLDEST_US <= headline.published_us <= asked.at_us + FUTURE_US
 
 
 def meaning(answer: Answer | Failure) -> Meaning:

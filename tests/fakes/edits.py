@@ -1,4 +1,4 @@
-"""How a fault of the data changes the numbers in a quote or a chart, and nothing beside them."""
+"""How a fault of the data changes what an answer says: the numbers of a quote or a chart here."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tests.fakes.faults import (
     WrongTypes,
 )
 from tests.fakes.finnhub import UNKNOWN_QUOTE
+from tests.fakes.told_edits import edited_articles, edited_status, edited_stream
 from tests.fakes.wire import Answer, printed
 
 # Bodies are edited where their shape is known, so they stay plain JSON values here.
@@ -42,15 +43,26 @@ SPOILED: dict[str, Callable[[float], object]] = {
 
 def edited(fault: AnyFault, answer: Answer) -> Answer:
     """The answer with its numbers as this fault makes them; errors and pages have none."""
-    if answer.status != 200 or not answer.body.startswith(b"{"):
+    if answer.status != 200 or not answer.body.startswith((b"{", b"[")):
         return answer
-    document: Json = json.loads(answer.body)
-    if "chart" in document:
-        result = document["chart"]["result"][0]
-        document["chart"]["result"] = [_chart(result, fault)]
-    elif "c" in document:
-        document = _quote(document, fault)
-    return msgspec.structs.replace(answer, body=printed(document))
+    return msgspec.structs.replace(answer, body=printed(_edited(json.loads(answer.body), fault)))
+
+
+def _edited(document: Any, fault: AnyFault) -> object:
+    """Each shape in its own way; what no fault is meant for stays as it is."""
+    match document:
+        case list():
+            return edited_articles(document, fault)
+        case {"chart": {"result": [result, *_]} as chart}:
+            return document | {"chart": chart | {"result": [_chart(result, fault)]}}
+        case {"data": {"tickerStream": {"stream": stream}} as data}:
+            told = {"tickerStream": {"stream": edited_stream(stream, fault)}}
+            return document | {"data": data | told}
+        case {"isOpen": _}:
+            return edited_status(document, fault)
+        case {"c": _}:
+            return _quote(document, fault)
+    return document
 
 
 def _quote(quote: Json, fault: AnyFault) -> Json:

@@ -131,7 +131,10 @@ class MissingColumns(Fault, frozen=True, tag="missing_columns"):
 
 
 class WrongSymbol(Fault, frozen=True, tag="wrong_symbol"):
-    """A chart's `meta` says that it is about another symbol; a quote names none."""
+    """A chart's `meta` says that it is about another symbol, and so do Finnhub's headlines.
+
+    A quote names none, and Yahoo's headlines neither.
+    """
 
     symbol: str = "ZZZZ"
 
@@ -170,6 +173,16 @@ class NoRows(Fault, frozen=True, tag="no_rows"):
     """Nothing in a chart but its `meta`; a quote as of an unknown symbol."""
 
 
+class Hostile(Fault, frozen=True, tag="hostile"):
+    """Headlines begin with scripts, markup and control characters; some addresses are scripts."""
+
+
+class Shut(Fault, frozen=True, tag="shut"):
+    """The exchange is said to be closed, for a holiday that is in no calendar."""
+
+    holiday: str = "National Day of Mourning"
+
+
 AnyFault = (
     Normal
     | Refused
@@ -196,4 +209,6 @@ AnyFault = (
     | Disordered
     | ExtraRow
     | NoRows
+    | Hostile
+    | Shut
 )

@@ -13,6 +13,7 @@ from datetime import date
 
 import msgspec
 
+from tests.fakes.articles import finnhub_articles
 from tests.fakes.market import History, Market, quote
 from tests.fakes.sessions import early_closes, holidays, new_york_day, session_on
 from tests.fakes.wire import Answer, Request, Target, html_answer, json_answer
@@ -147,27 +148,12 @@ def serve_market_holiday(market: Market, query: Mapping[str, str], at_seconds: f
 
 
 def serve_company_news(market: Market, query: Mapping[str, str], at_seconds: float) -> object:
-    """One headline a session, latest first, with nothing in it but the day's close."""
+    """The headlines of the days asked for; none where that is not two dates."""
     history = _history(market, query, at_seconds)
     first, last = _day(query.get("from")), _day(query.get("to"))
     if history is None or first is None or last is None:
         return []
-    chosen = [day for day in history.days if first <= day.session.day <= last]
-    return [
-        {
-            "category": "company",
-            "datetime": day.session.close_seconds,
-            "headline": f"{history.listing.name} ends the day at {day.bar.close:.2f}",
-            "id": day.session.close_seconds,
-            "image": "",
-            "related": history.listing.finnhub_symbol,
-            "source": "Imitation",
-            "summary": "",
-            "url": f"https://finnhub.io/api/news?id={day.session.close_seconds}",
-        }
-        for day in reversed(chosen)
-        if day.session.close_seconds <= at_seconds
-    ]
+    return finnhub_articles(history, first, last)
 
 
 def serve_profile(market: Market, query: Mapping[str, str], at_seconds: float) -> object:

@@ -1,4 +1,4 @@
-"""The imitation of the Yahoo hosts that yfinance talks to: cookie, crumb, consent and charts.
+"""The imitation of the Yahoo hosts that yfinance talks to: cookie, crumb, consent, charts, news.
 
 The chart itself is in chart and chart_rows. As with the real service, a chart needs no crumb,
 quote pages do, and a client that does not look like a browser is told "Too Many Requests".
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from tests.fakes.articles import symbol_asked, yahoo_stream
 from tests.fakes.chart import chart_answer
 from tests.fakes.listings import Listing
 from tests.fakes.market import Market
@@ -34,6 +35,9 @@ BY_SYMBOL = (
     "/ws/fundamentals-timeseries/v1/finance/timeseries",
 )
 
+NEWS = "/xhr/ncp"
+"""Its question is sent by POST, and names the symbol in its body."""
+
 
 def target(request: Request) -> Target:
     """Endpoint and symbol of a request; on the cookie and consent hosts the host is part of it."""
@@ -43,6 +47,8 @@ def target(request: Request) -> Target:
     for endpoint in BY_SYMBOL:
         if path.startswith(endpoint + "/"):
             return Target("yahoo", endpoint, path.removeprefix(endpoint + "/").upper())
+    if path == NEWS:
+        return Target("yahoo", NEWS, symbol_asked(request.body))
     symbol = request.query.get("symbols") or request.query.get("symbol")
     return Target("yahoo", path, symbol.upper() if symbol else None)
 
@@ -67,15 +73,19 @@ class Yahoo:
             return chart_answer(
                 self._market.history(symbol, at_seconds - stale_seconds), request.query
             )
-        page = PAGES.get(asked.endpoint)
-        if page is None:
-            return html_answer(404, "Not Found")
+        if asked.endpoint == NEWS:
+            return yahoo_stream(self._market.history(symbol, at_seconds), request.body)
+        page = PAGES.get(asked.endpoint, _not_found)
         return page(request, self._market.listings.get(symbol))
 
 
 def unauthorized(why: str) -> Answer:
     error = {"code": "Unauthorized", "description": why}
     return json_answer({"finance": {"result": None, "error": error}}, 401)
+
+
+def _not_found(request: Request, listing: Listing | None) -> Answer:
+    return html_answer(404, "Not Found")
 
 
 def _crumb(request: Request, listing: Listing | None) -> Answer:
@@ -106,17 +116,11 @@ def _fundamentals(request: Request, listing: Listing | None) -> Answer:
     return json_answer({"timeseries": {"result": [], "error": None}})
 
 
-def _news(request: Request, listing: Listing | None) -> Answer:
-    stream: dict[str, object] = {"tickerStream": {"stream": []}}
-    return json_answer({"data": stream, "status": "OK"})
-
-
 PAGES: Mapping[str, Callable[[Request, Listing | None], Answer]] = {
     "/v1/test/getcrumb": _crumb,
     "/v10/finance/quoteSummary": _quote_summary,
     "/v7/finance/quote": _quotes,
     "/ws/fundamentals-timeseries/v1/finance/timeseries": _fundamentals,
-    "/xhr/ncp": _news,
 }
 
 

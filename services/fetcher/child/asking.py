@@ -14,9 +14,11 @@ UNREACHABLE = frozenset({"CurlError", "Late"})
 """The classes of errors that speak of the network; all others speak of the child itself."""
 
 
-def page(child: Child, url: str, params: Mapping[str, str], seconds: float) -> RawAnswer | Failure:
+def page(
+    child: Child, url: str, params: Mapping[str, str], seconds: float, sent: bytes = b""
+) -> RawAnswer | Failure:
     """A page through the child's browser, or why there is none after so many seconds."""
-    answer = child.ask(AskPage(url, dict(params), seconds), seconds)
+    answer = child.ask(AskPage(url, dict(params), seconds, sent), seconds)
     match answer:
         case Page():
             return RawAnswer(answer.status, answer.headers, answer.body, answer.url)

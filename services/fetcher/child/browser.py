@@ -84,9 +84,13 @@ def answer(request: AskPage | Load, cache_folder: Path) -> Answered:
 def read(asked: AskPage) -> Page:
     """The page as it came; yfinance brings the browser's handshake and the cookie."""
     _session.begin(asked.url, asked.seconds)
+    browser = YfData(session=_session)
+    options = {"params": asked.params, "timeout": asked.seconds}
     try:
-        response: Response = YfData(session=_session).get(
-            asked.url, params=asked.params, timeout=asked.seconds
+        response: Response = (
+            browser.post(asked.url, data=asked.sent, **options)
+            if asked.sent
+            else browser.get(asked.url, **options)
         )
     except Whole as whole:
         response = whole.response

@@ -19,11 +19,15 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class AskPage(msgspec.Struct, frozen=True, tag="page"):
-    """A page of the web, asked for once; the child gives up by itself after ``seconds``."""
+    """A page of the web, asked for once; the child gives up by itself after ``seconds``.
+
+    With ``sent``, which is JSON, it is asked for by POST.
+    """
 
     url: str
     params: dict[str, str]
     seconds: float
+    sent: bytes = b""
 
 
 class AskSessions(msgspec.Struct, frozen=True, tag="sessions"):

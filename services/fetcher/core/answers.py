@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from market.messages.fetcher import Reason
+from market.messages.news import Headline
 
 
 class QuoteAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,18 +51,30 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call brought: validated bars, a quote still to be judged, or both.
+class MarketAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the exchange is open, as a source told it with its own time; not validated yet."""
 
-    ``faults`` tells the first few refused rows in words. ``used_told`` is how many calls of the
-    last minute the provider says it has counted, ``as_of_us`` the last trade that the bars hold
-    (0: not told).
+    is_open: bool
+    market_time_us: int
+    session: Literal["pre_market", "regular", "post_market", ""] = ""
+    holiday: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call brought: validated bars or headlines, a quote or a word still to be judged.
+
+    ``faults`` tells the first few refused rows in words, ``refused_because`` all of them by kind.
+    ``used_told`` is how many calls of the last minute the provider says it has counted,
+    ``as_of_us`` the last trade that the bars hold (0: not told).
     """
 
     quote: QuoteAnswer | None = None
     bars: Columns | None = None
+    news: tuple[Headline, ...] | None = None
+    market: MarketAnswer | None = None
     answer_hash: str = ""
     refused_rows: int = 0
+    refused_because: str = ""
     faults: tuple[str, ...] = ()
     used_told: int | None = None
     as_of_us: int = 0
@@ -68,7 +83,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Failure(msgspec.Struct, frozen=True):
     """Why a call brought nothing; ``retry_after_seconds`` is the source's own word, if any.
 
-    ``value`` is the price that is doubtful.
+    ``value`` is the price that is doubtful, ``named`` the other symbol that an answer is about.
     """
 
     reason: Reason
@@ -76,3 +91,4 @@ class Failure(msgspec.Struct, frozen=True):
     retry_after_seconds: float | None = None
     answer_hash: str = ""
     value: float = 0.0
+    named: str = ""

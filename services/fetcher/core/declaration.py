@@ -46,13 +46,17 @@ class Unusable(msgspec.Struct, frozen=True):
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator set: fixed while the process lives, never on the tape.
 
-    ``watchlist`` holds canonical tickers, for the very first start.
+    ``watchlist`` holds canonical tickers, for the very first start. Headlines are asked for every
+    ``news_seconds`` while the market is open, and whether it is every ``market_status_seconds``;
+    0: never.
     """
 
     sources: tuple[Declaration, ...]
     calendar: Declaration
     unusable: tuple[Unusable, ...] = ()
     interval_seconds: int = 300
+    news_seconds: int = 0
+    market_status_seconds: int = 0
     auto_start: bool = True
     watchlist: tuple[str, ...] = ()
     extended_symbols: bool = False

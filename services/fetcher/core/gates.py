@@ -16,6 +16,9 @@ FAILURES: frozenset[Reason] = frozenset({"unreachable", "provider_error", "inval
 OPEN_SECONDS = (15.0, 120.0)
 """The first and the longest bound of a source's rest, when it failed for ticker after ticker."""
 
+PRICES: tuple[Asked, ...] = ("quote", "bars")
+"""One question to a source whose daily bars bring the last price along."""
+
 REASON_CHARACTERS_MAX = 200
 SECOND_US = 1_000_000
 
@@ -83,7 +86,7 @@ def next_move_us(state: Collector, options: Options) -> Iterator[int]:
 
 def tied(source: Declaration, capability: Asked) -> tuple[Asked, ...]:
     """The capabilities that are one question to this source, and fail together."""
-    return source.capabilities if source.quote_with_bars else (capability,)
+    return PRICES if source.quote_with_bars and capability in PRICES else (capability,)
 
 
 def open_for_us(source: str, capability: str, times: int, at_us: int) -> int:

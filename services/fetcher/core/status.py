@@ -11,6 +11,7 @@ from market.sessions import market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
+from services.fetcher.core.gates import PRICES
 from services.fetcher.core.state import TIMEFRAMES, Collector, unfilled
 
 
@@ -129,12 +130,12 @@ def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:
 
 
 def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
-    """A source is usable while one of its capabilities is; what keeps the others is said too."""
+    """A source is usable while it may be asked for prices; what keeps the rest is said too."""
     gates = {one: state.gate_of(source.name, one) for one in source.capabilities}
     shut = {one: gate for one, gate in gates.items() if gate.until_us > now_us}
     return SourceState(
         source=source.name,
-        usable=len(shut) < len(gates),
+        usable=any(one not in shut for one in gates if one in PRICES),
         reason="; ".join(f"{one}: {gate.reason}" for one, gate in shut.items()),
         retry_at_us=min(filter(None, (gate.retry_at_us for gate in shut.values())), default=0),
         last_answer_us=state.health_of(source.name).last_answer_us,

@@ -1,4 +1,4 @@
-"""Yahoo, through yfinance's session in the child: daily and hourly bars, and the last price.
+"""Yahoo, through yfinance's session in the child: daily and hourly bars, last price, headlines.
 
 One question is one call to the chart: yfinance's own way through a `Ticker` looks up the time zone
 first (one more call for each new symbol, that no budget sees), and asks again after every error.
@@ -19,12 +19,12 @@ from services.fetcher.core.validate import valid_bars
 from services.fetcher.effects import Fetch
 from services.fetcher.ports import Ports
 from services.fetcher.raw import RawAnswer
-from services.fetcher.sources import chart, statuses
+from services.fetcher.sources import chart, statuses, yahoo_news
 from services.fetcher.sources.bodies import TEXT_MAX, not_json, shaped
 
 DECLARED = Declaration(
     name="yahoo",
-    capabilities=("quote", "bars"),
+    capabilities=("quote", "bars", "news"),
     worker="child",
     together=1,
     per_minute=30,  # its own limit is unpublished; 950 tickers in one run brought a 429 (2024-11)
@@ -41,6 +41,8 @@ CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 
 SECONDS = 7.0
 """With the two seconds that loading takes, a dead network is given up within ten."""
+
+SYMBOL_MAX = 24
 
 PERIODS: dict[Timeframe, tuple[tuple[float, str], ...]] = {
     "1d": ((4, "5d"), (25, "1mo"), (80, "3mo"), (350, "1y"), (math.inf, "5y")),
@@ -60,6 +62,9 @@ def configured(settings: Settings) -> Declaration | Unusable:
 
 def ask(effect: Fetch, ports: Ports) -> RawAnswer | Failure:
     """Ask for what is new since the last bar; for a quote alone, for the last few days."""
+    if effect.call.capability == "news":
+        sent = yahoo_news.question(effect.call.ticker)
+        return asking.page(ports.child, yahoo_news.URL, yahoo_news.PARAMS, SECONDS, sent)
     timeframe = timeframe_of(effect)
     latest_us = effect.latest_us if effect.call.timeframe else effect.at_us
     params = {
@@ -83,11 +88,13 @@ def period(timeframe: Timeframe, asked_us: int, latest_us: int) -> str:
 
 
 def parse(raw: RawAnswer, effect: Fetch) -> Answer | Failure:
-    """The bars of a chart as they were traded, and the last price."""
+    """The bars of a chart as they were traded, and the last price; or headlines."""
     if raw.status != 200:
         return statuses.failure_of(raw, effect.at_us, error_text(raw.body), REASONS)
     if page := not_json(raw):
         return page
+    if effect.call.capability == "news":
+        return yahoo_news.read(raw.body, effect.call.ticker, effect.at_us)
     body = shaped(raw.body, chart.Body)
     if isinstance(body, Failure):
         return body
@@ -100,7 +107,8 @@ def parse(raw: RawAnswer, effect: Fetch) -> Answer | Failure:
 def answer_of(result: chart.Result, ticker: str, timeframe: Timeframe) -> Answer | Failure:
     """What one chart says, if it is the one that was asked for."""
     if result.meta.symbol != ticker:
-        return Failure("invalid", f"the answer is about {result.meta.symbol[:24]!r}")
+        other = result.meta.symbol[:SYMBOL_MAX]
+        return Failure("invalid", f"the answer is about {other!r}", named=other)
     served = chart.served(result, timeframe)
     if isinstance(served, Failure):
         return served

@@ -33,6 +33,7 @@ from services.fetcher.raw import RawAnswer
 from services.fetcher.shelf import Keeper
 from services.fetcher.sources import calendar, finnhub, simulated, yahoo
 from tests.fakes import wire
+from tests.fakes.articles import symbol_asked, yahoo_stream
 from tests.fakes.chart import chart_answer
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
 from tests.fakes.market import Market
@@ -74,7 +75,7 @@ class FakeHttp:
     def __call__(
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str], seconds: float
     ) -> RawAnswer | Failure:
-        symbol = params["symbol"]
+        symbol = params.get("symbol") or params["exchange"]
         self.asked.append(symbol)
         if fault := self.faults.get(symbol) or self.down:
             return fault
@@ -103,12 +104,20 @@ class FakeChild:
         match request:
             case AskSessions(first=first, last=last):
                 return self.calendar_down or session_table(first, last)
+            case AskPage(sent=sent) if sent:
+                return self._news(sent)
             case AskPage(url=url, params=params):
                 symbol = url.rpartition("/")[2]
                 self.asked.append((symbol, params["range"], params["interval"]))
                 fault = self.faults.get(symbol) or self.down
                 return fault or served(symbol, params, self.clock.seconds)
         return Loaded()
+
+    def _news(self, sent: bytes) -> Answered:
+        symbol = symbol_asked(sent) or ""
+        self.asked.append((symbol, "", "news"))
+        fault = self.faults.get(symbol) or self.down
+        return fault or page(yahoo_stream(MARKET.history(symbol, self.clock.seconds), sent))
 
 
 @dataclass

@@ -40,8 +40,11 @@ def deck_with_key(key_hash: str = "k") -> Deck[Collector]:
     return given(build(options_with_key(key_hash)), ("14:00", SESSIONS))
 
 
-def moves(deck: Deck[Collector], source: str = "finnhub") -> list[str]:
-    return [e.state for e in deck.said if isinstance(e, SourceGated) and e.source == source]
+def moves(deck: Deck[Collector], capability: str = "quote") -> list[str]:
+    """The moves of one of Finnhub's breakers."""
+    which = ("finnhub", capability)
+    gated = [event for event in deck.said if isinstance(event, SourceGated)]
+    return [event.state for event in gated if (event.source, event.capability) == which]
 
 
 def died(deck: Deck[Collector], key_hash: str = "k") -> Deck[Collector]:
@@ -172,13 +175,16 @@ def test_the_status_tells_each_capability_with_its_reason_and_its_next_try(world
     answer = deck.ask("15:00:10", CollectorStatus()).reply
     assert isinstance(answer, CollectorState)
     finnhub, yahoo, _ = answer.sources
-    (quote,) = finnhub.capabilities
+    quote, *others = finnhub.capabilities
+    assert [one.capability for one in others] == ["news", "market_status"]
+    assert {one.state for one in others} == {"paused"}
     assert (quote.state, quote.retry_at_us) == ("paused", microseconds("15:01:30"))
     assert quote.reason.startswith("rate limited: API limit reached.")
     assert (finnhub.usable, finnhub.retry_at_us) == (False, microseconds("15:01:30"))
     assert yahoo.capabilities == (
         CapabilityState("quote", "closed"),
         CapabilityState("bars", "closed"),
+        CapabilityState("news", "closed"),
     )
 
 
@@ -187,5 +193,5 @@ def test_no_key_is_ever_told(world: World) -> None:
     deck.tell("15:00", Open())
     world.play(deck, "15:00")
     told = [event for event in deck.said if isinstance(event, SourceGated | FetchRefused)]
-    assert [event.key_hash for event in told if isinstance(event, SourceGated)] == ["abc"]
+    assert {event.key_hash for event in told if isinstance(event, SourceGated)} == {"abc"}
     assert world.key not in repr(told)
