@@ -19,6 +19,9 @@ MarketState = Literal["open", "closed", "unknown"]
 
 NO_SESSIONS = Sessions(exchange="", date=(), open_us=(), close_us=())
 
+SESSIONS_BEFORE_MAX = 2_600
+"""Sessions that a joined table keeps before those of the newer one: ten years."""
+
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -82,6 +85,20 @@ def session_after(table: Sessions, day: str) -> Session | None:
     """The first session of the table that is dated after the day."""
     index = bisect_right(table.date, day)
     return _session(table, index) if index < len(table.date) else None
+
+
+def joined(older: Sessions, newer: Sessions) -> Sessions:
+    """The newer table, and before it what the older one knows of the time before."""
+    if not newer.open_us or older.exchange != newer.exchange:
+        return newer
+    before = bisect_left(older.open_us, newer.open_us[0])
+    first = max(0, before - SESSIONS_BEFORE_MAX)
+    return Sessions(
+        newer.exchange,
+        older.date[first:before] + newer.date,
+        older.open_us[first:before] + newer.open_us,
+        older.close_us[first:before] + newer.close_us,
+    )
 
 
 def day_of(start_us: int) -> str:

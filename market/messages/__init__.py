@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bus.message import Contract
-from market.messages import analyzer, cache, exchange, fetcher, indicators, news
+from market.messages import analyzer, cache, exchange, fetcher, history, indicators, news
 
-CONTRACT = Contract.of(fetcher, exchange, news, indicators, cache, analyzer)
+CONTRACT = Contract.of(fetcher, history, exchange, news, indicators, cache, analyzer)

@@ -8,17 +8,20 @@ import msgspec
 from msgspec import Meta
 
 from bus.message import Command, Durability, Event, Message, Query
+from market.messages import words
 from market.messages.exchange import MarketStatus
+from market.messages.history import Listing, Settling
 
-Source = Annotated[str, Meta(min_length=1, max_length=24, pattern="^[a-z][a-z0-9_]*$")]
-"""A source of data by its name; the collector knows which there are."""
+Source = words.Source
+Ticker = words.Ticker
+Timeframe = words.Timeframe
+Price = words.Price
 
 Caller = Source
 """Whoever the collector calls: a source, or the ``calendar``."""
 
 Capability = Literal["quote", "bars", "news", "market_status"]
 Asked = Literal["quote", "bars", "news", "market_status", "sessions"]
-Timeframe = Literal["1d", "1h"]
 GateState = Literal[
     "closed",  # it is asked
     "half_open",  # one call at a time tries it again
@@ -39,9 +42,6 @@ Reason = Literal[
     "doubtful",  # a price too far from the last good one, held until something confirms it
     "mismatch",  # another source than before, whose bars differ from those that are known
 ]
-
-Price = Annotated[float, Meta(gt=0)]
-Ticker = Annotated[str, Meta(min_length=1, max_length=24)]
 
 WATCHLIST_MAX = 500
 """Tickers that are tracked."""
@@ -248,10 +248,10 @@ class Bars(Event, frozen=True):
 
 
 class BarsMissing(Event, frozen=True):
-    """Bars of sessions that lie among the newest known ones, and that no answer has brought.
+    """Bars of sessions between known ones that no answer has brought, the newest of them.
 
-    Said when they change; empty when the last of them came. They are asked for again with every
-    cycle.
+    Said when they change; empty when the last of them came. They are asked for again, at growing
+    distances; what then has not come is ``absent``: asked for, not there, and let be.
     """
 
     stream: ClassVar[str] = "market.missing"
@@ -260,6 +260,7 @@ class BarsMissing(Event, frozen=True):
     ticker: Ticker
     timeframe: Timeframe
     start_us: tuple[int, ...]
+    absent: tuple[int, ...] = ()
 
 
 class HistoryBackfilled(Event, frozen=True):
@@ -278,7 +279,7 @@ class FetchRefused(Event, frozen=True):
     """A source did not bring what was asked: the class of the failure, and when it is tried again.
 
     ``retry_at_us`` is 0 where it is tried again no sooner than due. ``value`` is the price that is
-    doubtful, 0 for every other reason.
+    doubtful, 0 for every other reason. ``named`` is the other symbol that the answer is about.
     """
 
     stream: ClassVar[str] = "market.refused"
@@ -293,6 +294,7 @@ class FetchRefused(Event, frozen=True):
     retry_at_us: int = 0
     answer_hash: str = ""
     value: float = 0.0
+    named: str = ""
 
 
 class Sessions(Event, frozen=True):
@@ -395,12 +397,16 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class Backfill(msgspec.Struct, frozen=True):
-    """How far the first fetch of a ticker's history has come; ``waits_for`` are timeframes."""
+    """How far the first fetch of a ticker's history has come; ``waits_for`` are timeframes.
+
+    One that was ``cancelled`` goes on when somebody asks for the ticker.
+    """
 
     ticker: Ticker
     done: int
     of: int
     waits_for: tuple[Timeframe, ...]
+    cancelled: bool = False
 
 
 class CollectorState(Message, frozen=True):
@@ -423,6 +429,8 @@ class CollectorState(Message, frozen=True):
     sources: tuple[SourceState, ...]
     cycle: CycleFinished | None = None
     backfills: tuple[Backfill, ...] = ()
+    settling: tuple[Settling, ...] = ()
+    listings: tuple[Listing, ...] = ()
     market_told: MarketStatus | None = None
     halted: bool = False
 

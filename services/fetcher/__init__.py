@@ -2,10 +2,11 @@
 
 Hears, all its own words, so that its state is a fold of the tape: collector.started, .stopped,
 .cycling and .cycled, watchlist.added and .removed, fetch.requested, source.called,
-source.gated, .slowed and .shared, market.quote, market.bars, market.missing, market.refused,
-collector.backfilled, calendar.sessions.
+source.gated, .slowed and .shared, market.quote, .bars, .missing, .refused, .unsettled,
+.corrected, .actions and .listing, collector.backfilled, backfill.cancelled, calendar.sessions.
 
 Says the same.
 
-Takes Start, Stop, Restart, AddTicker, RemoveTicker, FetchNow; answers CollectorStatus.
+Takes Start, Stop, Restart, AddTicker, RemoveTicker, FetchNow, CancelBackfill; answers
+CollectorStatus.
 """

@@ -21,15 +21,17 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
+from market.messages.history import BackfillCancelled, CancelBackfill
 from market.symbols import PROTECTED, BadTicker, canonical, plain
 from services.fetcher.core import cycle, gates, schedule
 from services.fetcher.core.answers import Failure
+from services.fetcher.core.chronicle import tell_listing
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.fold import FOLDS, Draft
 from services.fetcher.core.gaps import asks_from_us
 from services.fetcher.core.plan import calls_under_way, plan
 from services.fetcher.core.queues import Queues
-from services.fetcher.core.state import KINDS, URGENT_US, Collector, Series
+from services.fetcher.core.state import KINDS, URGENT_US, Collector, Series, unfilled
 from services.fetcher.core.status import status, status_file, watchlist_file
 from services.fetcher.core.telling import lane_of, table_fault, tell_answer, tell_failure
 from services.fetcher.effects import (
@@ -66,6 +68,7 @@ def build(options: Options) -> Actor[Collector]:
     actor.decide(AddTicker)(desk.add)
     actor.decide(RemoveTicker)(desk.remove)
     actor.decide(FetchNow)(desk.fetch_now)
+    actor.decide(CancelBackfill)(desk.cancel)
     actor.decide(Fetched)(desk.fetched)
     actor.decide(FetchFailed)(desk.failed)
     actor.decide(SessionsRead)(desk.sessions_read)
@@ -156,16 +159,33 @@ class Desk:
                 draft.say(FetchRequested(ticker))
         return draft.events
 
+    def cancel(self, state: Collector, command: CancelBackfill, now_us: int) -> Output:
+        """Let a history be that has not come whole; nothing is said if that was said already."""
+        draft = Draft(state, now_us)
+        ticker = self._canonical(command.ticker)
+        if not (state.of(ticker).tracked and unfilled(state, ticker)):
+            raise Refused(
+                "no_backfill",
+                f"no history of {ticker} is being fetched",
+                "see which are: ./tapedeck jobs",
+            )
+        if not state.of(ticker).cancelled:
+            draft.say(BackfillCancelled(ticker))
+        return self._said(draft)
+
     def fetched(self, state: Collector, command: Fetched, now_us: int) -> Output:
         """Say what a call brought."""
         draft = Draft(state, now_us)
-        tell_answer(draft, self.options, command.call, command.asked_us, command.answer)
+        call, asked_us, answer = command.call, command.asked_us, command.answer
+        tell_answer(draft, self.options, call, asked_us, answer)
+        tell_listing(draft, self.options, call, answer, asked_us)
         return draft.events
 
     def failed(self, state: Collector, command: FetchFailed, now_us: int) -> Output:
         """Say that a call brought nothing, and when it is made again."""
         draft = Draft(state, now_us)
         tell_failure(draft, self.options, command.call, command.failure)
+        tell_listing(draft, self.options, command.call, None, now_us)
         return draft.events
 
     def sessions_read(self, state: Collector, command: SessionsRead, now_us: int) -> Output:
@@ -216,9 +236,9 @@ class Desk:
 
     def _work(self, state: Collector, call: SourceCalled, now_us: int) -> Effect:
         lane = lane_of(state, call)
-        latest_us = asks_from_us(lane.latest_us, lane.missing)
+        latest_us = asks_from_us(lane, state.table, now_us)
         if call.source == "calendar":
-            return ReadSessions(call, now_us)
+            return ReadSessions(call, now_us, schedule.table_reaches_back(state, now_us))
         if call.source == "simulated":
             return Simulate(call, now_us, latest_us, state.table, self.options.seed)
         return Fetch(call, now_us, latest_us)

@@ -29,10 +29,14 @@ class Simulate(Effect, frozen=True):
 
 
 class ReadSessions(Effect, frozen=True):
-    """Ask the calendar for the sessions of a year before and after ``at_us``."""
+    """Ask the calendar for the sessions of a year before and after ``at_us``.
+
+    Where those of the years before are not ``past_known``, they are asked for too.
+    """
 
     call: SourceCalled
     at_us: int
+    past_known: bool
 
 
 class Save(Effect, frozen=True):

@@ -48,7 +48,9 @@ def simulate(effect: Simulate, ports: Ports) -> Command:
 
 def read_sessions(effect: ReadSessions, ports: Ports) -> Command:
     """One look into the calendar."""
-    table = calendar.fetch_sessions(effect.call.ticker, effect.at_us, ports.child)
+    table = calendar.fetch_sessions(
+        effect.call.ticker, effect.at_us, ports.child, past_known=effect.past_known
+    )
     if isinstance(table, Failure):
         return _failed(effect.call, table)
     return SessionsRead(effect.call, table)

@@ -25,12 +25,13 @@ from tests.golden.bodies import (
 
 CORPUS = recorded()
 BODIES = [(stream, body) for stream, kind in CORPUS.items() for body in kind.bodies]
+IDS = [f"{stream}-{n}" for stream, kind in CORPUS.items() for n in range(len(kind.bodies))]
 CODEC = Codec(CONTRACT)
 AGAIN = "run `python -m tests.golden.bodies` and look at its diff"
 
 
 @pytest.mark.guarantee("upcasting")
-@pytest.mark.parametrize(("stream", "body"), BODIES, ids=[stream for stream, _ in BODIES])
+@pytest.mark.parametrize(("stream", "body"), BODIES, ids=IDS)
 def test_every_body_that_was_ever_written_is_read_and_means_the_same(
     stream: str, body: Body
 ) -> None:

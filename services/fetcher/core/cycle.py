@@ -31,11 +31,16 @@ def finished(state: Collector, options: Options, now_us: int) -> CycleFinished |
 def _brought(state: Collector, options: Options, ticker: str, since_us: int) -> bool:
     """Simulated data counts where nothing else was asked for."""
     series = state.of(ticker if options.real else ticker + MARK)
-    return all(series.lane(kind).answered_us >= since_us for kind in KINDS)
+    return all(
+        series.lane(kind).answered_us >= since_us for kind in KINDS if not series.lets_be(kind)
+    )
 
 
 def _reason(state: Collector, options: Options, ticker: str, now_us: int) -> str:
     """What the ticker's own refusals say; without any, what keeps the sources from being asked."""
+    listing = state.of(ticker).listing
+    if listing.state != "listed":
+        return f"{listing.state}: {listing.because}; asked for once a day"
     lanes = [state.of(ticker).lane(kind) for kind in KINDS]
     said = {f"{one.source}: {one.reason}": one.at_us for lane in lanes for one in lane.refusals}
     texts = sorted(said, key=said.__getitem__)

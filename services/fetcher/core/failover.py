@@ -72,7 +72,7 @@ def settled(
 ) -> bool:
     """Whether the wish was met, or every source has said no to it or cannot be asked now."""
     lane = state.of(key).lane(kind)
-    if lane.answered_us >= since_us:
+    if lane.answered_us >= since_us or state.of(key).lets_be(kind):
         return True
     for source in order(options, key, kind):
         refusal = lane.refusal(source.name)
@@ -95,6 +95,8 @@ def waits_for_day(series: Series, source: Declaration, kind: Kind, since_us: int
     """
     along = kind == "1h" or (kind == "quote" and source.quote_with_bars)
     day = series.lane("1d")
+    if series.lets_be("1d"):
+        return False
     doubted = any(one.reason == "doubtful" and one.at_us >= since_us for one in day.refusals)
     return along and day.answered_us < since_us and not doubted
 

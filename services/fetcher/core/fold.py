@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from bus.message import Event, Fact
 from market.messages.fetcher import (
     Bars,
-    BarsMissing,
     CollectorStarted,
     CollectorStopped,
     CycleFinished,
@@ -27,19 +26,22 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
+from market.sessions import joined
 from market.symbols import MARK, PROTECTED, is_simulated
-from services.fetcher.core import trust
+from services.fetcher.core import listing, past, trust
 from services.fetcher.core.bars import TAIL_ROWS, rows_of
 from services.fetcher.core.doubt import doubted_since_us
+from services.fetcher.core.histories import HISTORY_FOLDS
 from services.fetcher.core.state import (
     Collector,
     Cycle,
     Flight,
-    Kind,
     Lane,
     Refusal,
-    Series,
+    Row,
     kind_of,
+    with_lane,
+    with_series,
 )
 
 STRANGERS_MAX = 100
@@ -57,9 +59,13 @@ def stopped(state: Collector, fact: Fact[CollectorStopped]) -> Collector:
 
 
 def cycle_started(state: Collector, fact: Fact[CycleStarted]) -> Collector:
-    """Every tracked ticker is wanted; at a start by hand or process whoever failed is forgiven."""
+    """Every tracked ticker is wanted, but for who is not listed and was wanted today already.
+
+    At a start by hand or process whoever failed is forgiven.
+    """
+    by = fact.event.by
     series = {
-        key: replace(one, wanted_us=fact.at_us) if one.tracked else one
+        key: replace(one, wanted_us=fact.at_us) if listing.is_wanted(one, by, fact.at_us) else one
         for key, one in state.series.items()
     }
     cycle = Cycle(fact.at_us, fact.event.by)
@@ -77,7 +83,7 @@ def cycle_finished(state: Collector, fact: Fact[CycleFinished]) -> Collector:
 def added(state: Collector, fact: Fact[WatchlistAdded]) -> Collector:
     """The ticker goes to the end of the watchlist, with all that is known of it."""
     ticker = fact.event.ticker
-    series = replace(state.of(ticker), tracked=True, wanted_us=fact.at_us)
+    series = replace(state.of(ticker), tracked=True, wanted_us=fact.at_us, cancelled=False)
     others = {key: one for key, one in state.series.items() if key != ticker}
     return replace(state, series={**others, ticker: series})
 
@@ -86,17 +92,17 @@ def removed(state: Collector, fact: Fact[WatchlistRemoved]) -> Collector:
     """The ticker becomes a stranger: if it comes back, its history need not be fetched again."""
     ticker = fact.event.ticker
     series = replace(state.of(ticker), tracked=False, wanted_us=0, asked_us=0)
-    state = _with_series(state, ticker, series)
+    state = with_series(state, ticker, series)
     return _bounded(_without(state, ticker + MARK))
 
 
 def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
     """A stranger moves to the end of the line, so that the one asked for longest ago is first."""
     ticker = fact.event.ticker
-    series = replace(state.of(ticker), asked_us=fact.at_us)
+    series = replace(state.of(ticker), asked_us=fact.at_us, cancelled=False)
     if series.tracked:
-        return _with_series(state, ticker, series)
-    return _bounded(_with_series(_without(state, ticker), ticker, series))
+        return with_series(state, ticker, series)
+    return _bounded(with_series(_without(state, ticker), ticker, series))
 
 
 def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
@@ -108,7 +114,7 @@ def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
     if kind is None:
         return replace(state, calendar=replace(state.calendar, flight=flight))
     lane = replace(state.of(call.ticker).lane(kind), flight=flight)
-    return _with_lane(state, call.ticker, kind, lane)
+    return with_lane(state, call.ticker, kind, lane)
 
 
 def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
@@ -120,7 +126,7 @@ def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
     state = trust.ended(state, before, quote.source, fact.at_us)
     lane = _answered(before, quote.source, fact.at_us)
     lane = replace(lane, latest_us=quote.market_time_us, price=quote.price)
-    state = _with_lane(state, quote.ticker, "quote", lane)
+    state = _is_known(with_lane(state, quote.ticker, "quote", lane), quote.ticker)
     return trust.answered(state, quote.source, "quote", fact.at_us)
 
 
@@ -135,18 +141,11 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     kept = tuple(row for row in lane.tail if row.start_us < bars.start_us[0])
     tail = (*kept, *rows_of(bars))[-TAIL_ROWS:]
     lane = replace(lane, tail=tail, latest_us=bars.start_us[-1], price=bars.close[-1])
-    state = _with_lane(state, bars.ticker, bars.timeframe, lane)
+    lane = replace(lane, past=_past(before, bars, tail, state.table))
+    state = with_lane(state, bars.ticker, bars.timeframe, lane)
+    state = _is_known(state, bars.ticker)
     state = trust.answered(state, bars.source, "bars", fact.at_us)
     return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
-
-
-def lacked(state: Collector, fact: Fact[BarsMissing]) -> Collector:
-    """The lane knows what it lacks."""
-    event = fact.event
-    if event.ticker not in state.series:
-        return state
-    lane = replace(state.of(event.ticker).lane(event.timeframe), missing=event.start_us)
-    return _with_lane(state, event.ticker, event.timeframe, lane)
 
 
 def backfilled(state: Collector, fact: Fact[HistoryBackfilled]) -> Collector:
@@ -165,7 +164,9 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
         before = state.of(event.ticker).lane(kind)
         state = trust.ended(state, before, event.source, fact.at_us)
         lane = _refused(before, event, fact.at_us)
-        state = _with_lane(state, event.ticker, kind, lane)
+        state = with_lane(state, event.ticker, kind, lane)
+        series = listing.doubted(state.of(event.ticker), event, state.table, fact.at_us)
+        state = with_series(state, event.ticker, series)
     return trust.refused(state, event)
 
 
@@ -173,7 +174,7 @@ def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
     """The table of sessions is the new one."""
     state = trust.ended(state, state.calendar, "calendar", fact.at_us)
     lane = _answered(state.calendar, "calendar", fact.at_us)
-    return replace(state, table=fact.event, calendar=lane)
+    return replace(state, table=joined(state.table, fact.event), calendar=lane)
 
 
 FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
@@ -187,13 +188,13 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     SourceCalled: called,
     Quote: quoted,
     Bars: barred,
-    BarsMissing: lacked,
     HistoryBackfilled: backfilled,
     FetchRefused: refused,
     SourceGated: trust.gated,
     SourceSlowed: trust.slowed,
     SourceShared: trust.shared,
     Sessions: opened,
+    **HISTORY_FOLDS,
 }
 """Every event that the collector hears, with what it does."""
 
@@ -253,18 +254,24 @@ def _refused(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
     return replace(lane, answered_us=0) if event.reason == "doubtful" else lane
 
 
+def _past(before: Lane, bars: Bars, tail: tuple[Row, ...], table: Sessions) -> past.Past:
+    """What is remembered of the lane after the bars; its call under way, if any, brought them."""
+    closed = tail[:-1] if bars.forming else tail
+    asked_us = before.flight.at_us if before.flight else 0
+    return past.grown(before.past, bars, closed[-1].start_us if closed else 0, table, asked_us)
+
+
+def _is_known(state: Collector, ticker: str) -> Collector:
+    """Somebody answered for the symbol: whoever denied it before speaks of the past."""
+    series = state.of(ticker)
+    if not series.absences:
+        return state
+    return with_series(state, ticker, replace(series, absences=()))
+
+
 def _still(lane: Lane, source: str) -> Flight | None:
     """The call under way, unless it was this source's."""
     return lane.flight if lane.flight and lane.flight.source != source else None
-
-
-def _with_series(state: Collector, key: str, series: Series) -> Collector:
-    return replace(state, series={**state.series, key: series})
-
-
-def _with_lane(state: Collector, key: str, kind: Kind, lane: Lane) -> Collector:
-    series = state.of(key)
-    return _with_series(state, key, replace(series, lanes={**series.lanes, kind: lane}))
 
 
 def _without(state: Collector, key: str) -> Collector:

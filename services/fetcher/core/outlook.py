@@ -12,7 +12,7 @@ from typing import NamedTuple
 from market.messages.fetcher import SourceCalled
 from market.sessions import NO_SESSIONS
 from market.symbols import MARK, PROTECTED
-from services.fetcher.core import failover, schedule
+from services.fetcher.core import failover, schedule, settling
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.state import (
     KINDS,
@@ -120,7 +120,7 @@ def waits(series: Series, now_us: int) -> bool:
 
 def cycle_over(state: Collector, options: Options, ticker: str, now_us: int) -> bool:
     """Whether the cycle under way has brought the ticker, or found that nobody will."""
-    if state.cycle is None:
+    if state.cycle is None or state.of(ticker).wanted_us < state.cycle.started_us:
         return True
     since_us = state.cycle.started_us
     real = all(failover.settled(state, options, ticker, kind, since_us, now_us) for kind in KINDS)
@@ -134,6 +134,7 @@ def _open_lanes(
 ) -> Iterator[OpenLane]:
     """Every lane without a call under way that was not brought since it was last wanted.
 
+    A day that is not settled is wanted again by itself, and a cancelled history not at all.
     The simulated series is due as well where it stands in and its sessions are known, or refused.
     """
     urgent = waits(series, now_us)
@@ -142,19 +143,21 @@ def _open_lanes(
     twin = known and failover.simulates(state, options, ticker, now_us)
     for key in (ticker, ticker + MARK) if twin else (ticker,):
         for kind, lane in _lanes(state, key):
-            if lane.flight or lane.answered_us >= since_us:
+            lane_since_us = settling.wanted_since_us(lane, since_us)
+            if lane.flight or lane.answered_us >= lane_since_us or state.of(key).lets_be(kind):
                 continue
-            choice = failover.choose(state, options, key, kind, since_us, now_us)
+            settles = lane.answered_us >= since_us
+            choice = failover.choose(state, options, key, kind, lane_since_us, now_us)
             yield OpenLane(
                 later=not urgent or lane.answered_us >= series.asked_us,
                 failed=len(lane.refusals),
                 rank=rank(ticker),
                 answered_us=lane.answered_us,
-                ready_us=ready_us,
+                ready_us=lane_since_us if settles else ready_us,
                 key=key,
                 order=_ORDER[kind],
                 kind=kind,
-                since_us=since_us,
+                since_us=lane_since_us,
                 source=choice.source.name if choice.source else "",
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from market.messages.fetcher import Sessions
-from market.sessions import latest_session, market_state, next_session
+from market.sessions import covers, latest_session, market_state, next_session
 from market.symbols import PROTECTED
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.jitter import fraction
@@ -24,6 +24,9 @@ SPREAD_SECONDS_MAX = 30.0
 """A cycle by the clock asks for its tickers within this part of its interval, not all at once."""
 
 TABLE_LASTS_US = 86_400 * SECOND_US
+
+HISTORY_US = 5 * 366 * 86_400 * SECOND_US
+"""Five years of days are what a first fetch brings."""
 
 
 class NextCycle(NamedTuple):
@@ -50,6 +53,11 @@ def table_wanted_us(state: Collector) -> int:
     refusals = [refusal.retry_at_us for refusal in state.calendar.refusals]
     answered_us = state.calendar.answered_us
     return max([answered_us + TABLE_LASTS_US if answered_us else 0, *refusals])
+
+
+def table_reaches_back(state: Collector, now_us: int) -> bool:
+    """Whether the sessions of all of a history are known, so that the last year's are enough."""
+    return covers(state.table, now_us - HISTORY_US)
 
 
 def ready_us(state: Collector, options: Options, ticker: str, series: Series) -> int:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import field
+from msgspec.structs import replace
 
 from market.messages.fetcher import (
     Asked,
@@ -16,8 +17,10 @@ from market.messages.fetcher import (
     Sessions,
     Timeframe,
 )
+from market.messages.history import Action, ListingState
 from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED
+from services.fetcher.core.past import NO_PAST, Past
 
 Kind = Literal["quote", "1d", "1h"]
 """What is kept fresh of a ticker, each by itself."""
@@ -60,12 +63,12 @@ class Refusal(msgspec.Struct, frozen=True):
     since_us: int = 0
 
 
-class Lane(msgspec.Struct, frozen=True):
+class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     """One kind of data of one ticker: when it was brought, what is under way, who refused since.
 
     ``latest_us`` is the market time of the last quote, or the start of the last bar, ``price`` its
-    price or close, ``source`` who brought it; ``tail`` are the last bars that were said,
-    ``missing`` those between them that nobody brought.
+    price or close, ``source`` who brought it; ``tail`` are the last bars that were said, ``past``
+    is what is remembered beyond them.
     """
 
     answered_us: int = 0
@@ -75,7 +78,7 @@ class Lane(msgspec.Struct, frozen=True):
     flight: Flight | None = None
     refusals: tuple[Refusal, ...] = ()
     tail: tuple[Row, ...] = ()
-    missing: tuple[int, ...] = ()
+    past: Past = NO_PAST
 
     def refusal(self, source: str) -> Refusal | None:
         """The last no of this source since the last answer."""
@@ -85,16 +88,51 @@ class Lane(msgspec.Struct, frozen=True):
 NO_LANE = Lane()
 
 
-class Series(msgspec.Struct, frozen=True):
+class Absence(msgspec.Struct, frozen=True):
+    """A source denies the symbol, or names another: since when, in how many sessions, the last on.
+
+    ``said`` are its last words.
+    """
+
+    source: Caller
+    day: str
+    at_us: int
+    named: str = ""
+    said: str = ""
+    sessions: int = 0
+    answer_hash: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What was told last of a symbol as a whole."""
+
+    state: ListingState = "listed"
+    because: str = ""
+    since_us: int = 0
+    last_trade_us: int = 0
+    named: str = ""
+
+
+LISTED = Standing()
+
+
+class Series(msgspec.Struct, frozen=True, omit_defaults=True):
     """A ticker's lanes, and since when they are wanted.
 
     ``wanted_us`` is set by a cycle or when the ticker is added, ``asked_us`` by somebody who waits.
+    ``absences`` are the sources that deny the symbol since the last answer, ``actions`` the last
+    splits and dividends that were told. Where the back-fill was ``cancelled`` nothing is fetched of
+    which there is nothing yet.
     """
 
     tracked: bool = False
     wanted_us: int = 0
     asked_us: int = 0
     lanes: dict[Kind, Lane] = field(default_factory=dict)
+    listing: Standing = LISTED
+    absences: tuple[Absence, ...] = ()
+    actions: tuple[Action, ...] = ()
+    cancelled: bool = False
 
     def lane(self, kind: Kind) -> Lane:
         """The lane of this kind; an empty one before anything happened on it."""
@@ -104,6 +142,10 @@ class Series(msgspec.Struct, frozen=True):
     def has_bars(self) -> bool:
         """Whether daily bars were ever brought."""
         return bool(self.lane("1d").tail)
+
+    def lets_be(self, kind: Kind) -> bool:
+        """Whether this lane waits until somebody asks for it: its first fetch was cancelled."""
+        return self.cancelled and kind in TIMEFRAMES and not self.lane(kind).tail
 
 
 NO_SERIES = Series()
@@ -198,6 +240,17 @@ class Collector(msgspec.Struct, frozen=True):
         """The tracked tickers, the protected ones first, then in the order in which they came."""
         tracked = [key for key, series in self.series.items() if series.tracked]
         return tuple(sorted(tracked, key=rank))
+
+
+def with_series(state: Collector, key: str, series: Series) -> Collector:
+    """The state with another series under the key."""
+    return replace(state, series={**state.series, key: series})
+
+
+def with_lane(state: Collector, key: str, kind: Kind, lane: Lane) -> Collector:
+    """The state with another lane of this kind under the key."""
+    series = state.of(key)
+    return with_series(state, key, replace(series, lanes={**series.lanes, kind: lane}))
 
 
 def unfilled(state: Collector, ticker: str) -> tuple[Timeframe, ...]:

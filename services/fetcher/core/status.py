@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 
+from market.instants import jsonable
 from market.messages.fetcher import Backfill, Budget, CapabilityState, CollectorState, SourceState
-from market.sessions import market_state, next_session
+from market.messages.history import Listing, Settling
+from market.sessions import day_of, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
@@ -36,6 +39,8 @@ def status(state: Collector, options: Options, now_us: int) -> CollectorState:
         ),
         cycle=state.last_cycle,
         backfills=_backfills(state) if options.real else (),
+        settling=tuple(_settling(state)),
+        listings=tuple(_listings(state)),
     )
 
 
@@ -60,10 +65,9 @@ def status_file(state: CollectorState) -> bytes:
             "brought": cycle.brought,
             "missing": {one.ticker: one.reason for one in cycle.missing},
         },
-        "backfills": {
-            one.ticker: {"done": one.done, "of": one.of, "waits_for": one.waits_for}
-            for one in state.backfills
-        },
+        "backfills": _by_ticker(state.backfills),
+        "settling": _by_ticker(state.settling),
+        "listings": _by_ticker(state.listings),
         "budgets": {
             one.source: {"used": one.used, "limit": one.limit, "reserve": one.reserve}
             for one in state.budgets
@@ -90,6 +94,11 @@ def status_file(state: CollectorState) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
+def _by_ticker(told: Iterable[Backfill | Settling | Listing]) -> dict[str, dict[str, object]]:
+    shown = (jsonable(one) for one in told)
+    return {one.pop("ticker"): one for one in shown}
+
+
 def watchlist_file(state: Collector) -> bytes:
     """The watchlist as a JSON list."""
     return msgspec.json.encode(state.watchlist) + b"\n"
@@ -114,7 +123,25 @@ def _fetching(state: Collector) -> tuple[str, ...]:
 def _backfills(state: Collector) -> tuple[Backfill, ...]:
     of = len(TIMEFRAMES)
     lacking = ((ticker, unfilled(state, ticker)) for ticker in state.watchlist)
-    return tuple(Backfill(one, of - len(waits), of, waits) for one, waits in lacking if waits)
+    return tuple(
+        Backfill(one, of - len(waits), of, waits, state.of(one).cancelled)
+        for one, waits in lacking
+        if waits
+    )
+
+
+def _settling(state: Collector) -> Iterator[Settling]:
+    for ticker in state.watchlist:
+        if late := state.of(ticker).lane("1d").past.unsettled:
+            yield Settling(ticker, day_of(late.start_us), late.times, late.retry_at_us)
+
+
+def _listings(state: Collector) -> Iterator[Listing]:
+    for ticker in state.watchlist:
+        told = state.of(ticker).listing
+        if told.state != "listed":
+            since = (told.since_us, told.last_trade_us)
+            yield Listing(ticker, told.state, told.because, *since, told.named)
 
 
 def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:

@@ -7,26 +7,24 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from market.messages.fetcher import (
-    Bars,
-    BarsMissing,
     FetchRefused,
-    HistoryBackfilled,
     Quote,
     Sessions,
     SourceCalled,
     SourceShared,
     SourceSlowed,
 )
+from market.sessions import DAY_US
 from market.symbols import is_simulated
-from services.fetcher.core import budget, failover, gates
+from services.fetcher.core import budget, chronicle, failover, gates
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
-from services.fetcher.core.bars import bars_said, day_of
+from services.fetcher.core.bars import bars_said
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.doubt import judged_bars, quote_doubt
+from services.fetcher.core.failover import NOTHING_THERE
 from services.fetcher.core.fold import Draft
-from services.fetcher.core.gaps import missing
 from services.fetcher.core.outlook import wanted_since_us
-from services.fetcher.core.state import TIMEFRAMES, Collector, Lane, kind_of, unfilled
+from services.fetcher.core.state import Collector, Lane, kind_of
 from services.fetcher.core.validate import bars_fault, price_or_none, quote_fault
 
 
@@ -36,6 +34,8 @@ def tell_answer(
     """Say the bars of an answer, and its quote where that is wanted from this source."""
     if call.ticker not in draft.state.series:
         return  # removed meanwhile, and forgotten
+    if draft.state.of(call.ticker).lets_be(call.timeframe or "quote"):
+        return  # its back-fill was cancelled meanwhile
     if call.timeframe is not None:
         _tell_bars(draft, options, call, asked_us, answer)
     if answer.quote is not None and _wants_quote(draft, options, call):
@@ -88,8 +88,9 @@ def _tell_bars(
     believed = judged_bars(series, lane, call, answer.bars, now_us)
     if isinstance(believed, Failure):
         return _refuse(draft, options, call, replace(believed, answer_hash=found))
+    kept = replace(answer, bars=answer.bars.take(believed.rows))
     bars = bars_said(
-        replace(answer, bars=answer.bars.take(believed.rows)),
+        kept,
         call.ticker,
         call.timeframe,
         call.source,
@@ -98,8 +99,8 @@ def _tell_bars(
         tail=lane.tail,
         slipped=believed.slipped,
     )
-    draft.say(*bars)
-    _tell_history(draft, call, bars, first=not lane.tail)
+    draft.say(*chronicle.corrections(call, lane, bars), *bars)
+    chronicle.tell(draft, call, asked_us, kept, bars, lane)
     if believed.held:
         text = f"{believed.held:g} is too far from the bars before it to be believed at once"
         _refuse(draft, options, call, Failure("doubtful", text, None, found, believed.held))
@@ -107,22 +108,6 @@ def _tell_bars(
         text = "no bar of the answer lies in a session"
         _refuse(draft, options, call, Failure("no_data", text, None, found))
     return None
-
-
-def _tell_history(draft: Draft, call: SourceCalled, bars: tuple[Bars, ...], *, first: bool) -> None:
-    """Say what the bars did to the ticker's history: that it began, that it lacks some."""
-    lane = lane_of(draft.state, call)
-    if not bars or call.timeframe is None or is_simulated(call.ticker):
-        return
-    lacking = missing(draft.state.table, call.timeframe, lane.tail)
-    if lacking != lane.missing:
-        draft.say(BarsMissing(call.ticker, call.timeframe, lacking))
-    if first:
-        waits_for = unfilled(draft.state, call.ticker)
-        count = sum(len(chunk.start_us) for chunk in bars)
-        what = f"{count} bars of {call.timeframe} since {day_of(bars[0].start_us[0])}"
-        of = len(TIMEFRAMES)
-        draft.say(HistoryBackfilled(call.ticker, of - len(waits_for), of, what))
 
 
 def _quote_doubt(state: Collector, call: SourceCalled, quote: QuoteAnswer, now_us: int) -> str:
@@ -181,6 +166,8 @@ def _refuse(draft: Draft, options: Options, call: SourceCalled, failure: Failure
     state, source, now_us = draft.state, options.declared(call.source), draft.now_us
     lane, health = lane_of(state, call), state.health_of(call.source)
     retry_at_us = failover.retry_at_us(lane, health, source, call, failure, now_us)
+    if state.of(call.ticker).listing.state != "listed" and failure.reason in NOTHING_THERE:
+        retry_at_us = max(retry_at_us, now_us + DAY_US)
     moves = gates.after_failure(state, source, call, failure, retry_at_us, now_us)
     refused = FetchRefused(
         ticker=call.ticker,
@@ -192,6 +179,7 @@ def _refuse(draft: Draft, options: Options, call: SourceCalled, failure: Failure
         retry_at_us=retry_at_us,
         answer_hash=failure.answer_hash,
         value=failure.value,
+        named=failure.named,
     )
     draft.say(refused, *_slower(state, source, failure, retry_at_us, now_us), *moves)
 

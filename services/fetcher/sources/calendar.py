@@ -1,4 +1,7 @@
-"""The exchange's calendar, through exchange_calendars in the child: sessions, a year each way."""
+"""The exchange's calendar, through exchange_calendars in the child: sessions, a year each way.
+
+Once, those of the years that a history goes back are read too.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,18 @@ DECLARED = Declaration(
 
 SECONDS = 10.0
 AROUND_DAYS = 365
+HISTORY_DAYS = 6 * 365
+"""Once, the sessions of a whole history are read: 44 kB, where two years take 15 kB."""
 
 
-def fetch_sessions(exchange: str, asked_us: int, child: Child) -> Sessions | Failure:
-    """The sessions from a year before ``asked_us`` to a year after it."""
+def fetch_sessions(
+    exchange: str, asked_us: int, child: Child, *, past_known: bool = True
+) -> Sessions | Failure:
+    """The sessions from a year before ``asked_us`` to a year after it; from six, if not known."""
     today = datetime.fromtimestamp(asked_us / 1e6, UTC).date()
-    around = timedelta(days=AROUND_DAYS)
-    asked = AskSessions(exchange, (today - around).isoformat(), (today + around).isoformat())
+    before = timedelta(days=AROUND_DAYS if past_known else HISTORY_DAYS)
+    after = timedelta(days=AROUND_DAYS)
+    asked = AskSessions(exchange, (today - before).isoformat(), (today + after).isoformat())
     answer = child.ask(asked, SECONDS)
     if isinstance(answer, SessionTable):
         columns = (tuple(answer.date), tuple(answer.open_us), tuple(answer.close_us))

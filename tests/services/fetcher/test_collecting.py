@@ -192,7 +192,9 @@ def test_beyond_the_table_the_market_is_unknown_and_the_cycles_go_on(world: Worl
     assert len(begun) == 3
 
 
-def test_the_sessions_are_read_first_and_then_daily(world: World) -> None:
+def test_the_sessions_are_read_first_with_those_of_all_histories_and_then_daily(
+    world: World,
+) -> None:
     deck = given(COLLECTOR)
     deck.tell("2026-01-03T12:00:00", Open())
     deck.tick("2026-01-03T12:00:00")
@@ -202,7 +204,8 @@ def test_the_sessions_are_read_first_and_then_daily(world: World) -> None:
     days = (read[1].at_us - read[0].at_us) / 86_400e6
     assert len(read) == 2
     assert days == pytest.approx(1.0, abs=0.01)
-    assert read[0].event.date[0] == "2025-01-03"
+    assert (read[0].event.date[0], read[1].event.date[0]) == ("2020-01-06", "2025-01-06")
+    assert deck.state.table.date[0] == "2020-01-06"
     assert read[0].event.date[-1] == "2026-12-31"
 
 

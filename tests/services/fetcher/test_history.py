@@ -61,12 +61,13 @@ def test_a_day_that_an_answer_lacks_is_told_once_and_asked_for_until_it_comes() 
     assert lacks(deck) == [(DAYS[2],)]
 
     assert serve(deck, "15:05:20", *lacking).latest_us == DAYS[1]
+    assert serve(deck, "15:10:20", *lacking).latest_us == DAYS[-1]
     assert lacks(deck) == [(DAYS[2],)]
 
-    assert serve(deck, "15:10:20", *DAYS).latest_us == DAYS[1]
+    assert serve(deck, "15:15:20", *DAYS).latest_us == DAYS[1]
     assert lacks(deck) == [(DAYS[2],), ()]
     assert DAYS[2] in {at for e in deck.said if isinstance(e, Bars) for at in e.start_us}
-    assert serve(deck, "15:15:20", *DAYS).latest_us == DAYS[-1]
+    assert serve(deck, "15:25:20", *DAYS).latest_us == DAYS[-1]
 
 
 def test_every_part_of_a_history_that_came_is_told_and_the_status_says_what_is_left() -> None:

@@ -37,11 +37,23 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
+from market.messages.history import (
+    Action,
+    BackfillCancelled,
+    BarsCorrected,
+    CancelBackfill,
+    CorporateActions,
+    Correction,
+    DayUnsettled,
+    ListingChanged,
+    ListingState,
+)
 from services.fetcher.actor import build
 from tests.services.fetcher.kit import OPTIONS
 
 TICKERS = st.sampled_from(["SPY", "QQQ", "NVDA", "BRK-B"])
 KEYS = st.sampled_from(["SPY", "QQQ", "NVDA", "SPY~sim", "NVDA~sim"])
+DAYS = st.sampled_from(["2026-01-02", "2026-01-05"])
 INSTANTS = st.integers(0, 100).map(lambda steps: START_US + steps * STEP_US)
 PRICES = st.floats(0.01, 5_000, allow_nan=False)
 SOURCES: st.SearchStrategy[Source] = st.sampled_from([one.name for one in OPTIONS.sources])
@@ -80,6 +92,7 @@ def refusals(draw: st.DrawFn) -> FetchRefused:
         message="no",
         timeframe=call.timeframe,
         retry_at_us=draw(INSTANTS),
+        named=draw(st.sampled_from(["", "META"])),
     )
 
 
@@ -123,6 +136,20 @@ class TestCollector(ActorLaws):
         refusals(),
         GATES,
         st.builds(BarsMissing, KEYS, TIMEFRAMES, st.tuples(INSTANTS)),
+        st.builds(BarsMissing, KEYS, TIMEFRAMES, st.just(()), st.tuples(INSTANTS)),
+        st.builds(DayUnsettled, KEYS, DAYS, st.just("why"), st.integers(1, 8), INSTANTS, SOURCES),
+        st.builds(
+            BarsCorrected, KEYS, TIMEFRAMES, SOURCES, st.just((Correction(0, "close", 1.0, 2.0),))
+        ),
+        st.builds(CorporateActions, KEYS, SOURCES, st.just((Action("2026-01-05", "split", 2.0),))),
+        st.builds(
+            ListingChanged,
+            KEYS,
+            st.sampled_from(get_args(ListingState)),
+            st.just("why"),
+            INSTANTS,
+        ),
+        st.builds(BackfillCancelled, TICKERS),
         st.builds(HistoryBackfilled, TICKERS, st.integers(0, 2), st.just(2), st.just("bars")),
         st.builds(SourceSlowed, SOURCES, st.integers(1, 30), INSTANTS),
         st.builds(SourceShared, SOURCES, st.integers(1, 30)),
@@ -135,4 +162,5 @@ class TestCollector(ActorLaws):
         st.builds(AddTicker, st.sampled_from(["tsla", "NVDA", "brk.b", "no ticker at all"])),
         st.builds(RemoveTicker, st.sampled_from(["NVDA", "SPY", "TSLA"])),
         st.builds(FetchNow, st.sampled_from(["", "NVDA", "AMD", "SPY~sim"])),
+        st.builds(CancelBackfill, st.sampled_from(["NVDA", "SPY", "TSLA"])),
     )
