@@ -45,6 +45,11 @@ def canonical(text: str, *, extended: bool = False) -> str:
     )
 
 
+def is_share(ticker: str) -> bool:
+    """Whether the ticker is that of a share or a fund, not of an index, a coin or a currency."""
+    return _PLAIN.fullmatch(ticker) is not None
+
+
 def simulated(ticker: str) -> str:
     """The key under which the ticker's simulated series is kept."""
     return ticker if is_simulated(ticker) else ticker + MARK

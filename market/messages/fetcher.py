@@ -79,12 +79,14 @@ class CycleStarted(Event, frozen=True):
     """Every tracked ticker is wanted fresh from here on; ``by`` tells why.
 
     A new ``process`` or a ``start`` by command begins at once, the ``clock`` while the market is
-    open or unknown, ``close`` once after a session, to settle its bars.
+    open or unknown, ``close`` once after a session, to settle its bars. Where some of the tickers
+    are traded elsewhere than in New York, ``venues`` says whose are wanted; empty means all.
     """
 
     stream: ClassVar[str] = "collector.cycling"
 
     by: Literal["process", "start", "clock", "close"]
+    venues: tuple[str, ...] = ()
 
 
 class CycleFinished(Event, frozen=True):
@@ -409,6 +411,14 @@ class Backfill(msgspec.Struct, frozen=True):
     cancelled: bool = False
 
 
+class VenueState(msgspec.Struct, frozen=True):
+    """A market that tracked tickers are traded on: New York (``us``), or one with its own hours."""
+
+    venue: str
+    market: Literal["open", "closed", "unknown"]
+    next_session_us: int
+
+
 class CollectorState(Message, frozen=True):
     """The collector as it is now; times are 0 where there is none.
 
@@ -433,6 +443,7 @@ class CollectorState(Message, frozen=True):
     listings: tuple[Listing, ...] = ()
     market_told: MarketStatus | None = None
     halted: bool = False
+    venues: tuple[VenueState, ...] = ()
 
 
 class CollectorStatus(Query[CollectorState], frozen=True):

@@ -231,12 +231,12 @@ class Desk:
         coming = schedule.next_cycle(draft.state, self.options)
         begins = coming is not None and coming.at_us <= now_us and draft.state.cycle is None
         if coming and begins:
-            draft.say(CycleStarted(by=coming.by))
+            draft.say(CycleStarted(coming.by, coming.venues))
         return ended is not None or begins
 
     def _work(self, state: Collector, call: SourceCalled, now_us: int) -> Effect:
         lane = lane_of(state, call)
-        latest_us = asks_from_us(lane, state.table, now_us)
+        latest_us = asks_from_us(lane, state.hours(call.ticker, now_us), now_us)
         if call.source == "calendar":
             return ReadSessions(call, now_us, schedule.table_reaches_back(state, now_us))
         if call.source == "simulated":

@@ -14,6 +14,7 @@ from market.freshness import stale_because
 from market.messages.analyzer import Analysis, Analyze, Current, DataSource, Decision
 from market.messages.fetcher import FetchNow
 from market.symbols import PROTECTED, BadTicker, canonical, is_simulated, plain, simulated
+from market.venues import hours_of
 from services.analyzer.core.options import Options
 from services.analyzer.core.state import Price, State
 
@@ -114,7 +115,8 @@ def _fault(state: State, key: str, now_us: int, options: Options) -> str:
     if heard_at_us < max(state.cleared.get("", 0), state.cleared.get(key, 0)):
         return "the cache was cleared and nothing has come since"
     bar_start_us, allowed_us = recorded.decision.bar_start_us, options.allowed_us
-    return stale_because(state.sessions, bar_start_us, heard_at_us, now_us, allowed_us)
+    sessions = hours_of(key, state.sessions, now_us)
+    return stale_because(sessions, bar_start_us, heard_at_us, now_us, allowed_us)
 
 
 def _refusal(state: State, ticker: str, now_us: int, options: Options) -> _Refusal | None:

@@ -10,11 +10,15 @@ from zoneinfo import ZoneInfo
 
 from market.messages.fetcher import BARS_MAX, Bars, Sessions, Source, Timeframe
 from market.sessions import DAY_US, HOUR_US, bar_close_us, covers, session_at, session_on
+from market.venues import venue_of
 from services.fetcher.core.answers import Answer, Columns
 from services.fetcher.core.state import Row
 
 TAIL_ROWS = 64
 """More rows than the shortest increment repeats: five sessions of seven hours, and a few more."""
+
+TAIL_ROWS_ROUND_THE_CLOCK = 168
+"""The same of hours in a market that hardly ever closes: seven days of them."""
 
 LATE_US = 15_000_000
 """A source's last trades of a bar come some seconds after its end."""
@@ -121,6 +125,12 @@ def new_rows(columns: Columns, tail: tuple[Row, ...]) -> list[int]:
     return [last]
 
 
+def tail_rows(ticker: str, timeframe: Timeframe) -> int:
+    """How many of its last bars are remembered, so that what repeats them is no news."""
+    ordinary = timeframe == "1d" or venue_of(ticker) == "us"
+    return TAIL_ROWS if ordinary else TAIL_ROWS_ROUND_THE_CLOCK
+
+
 def rows_of(bars: Bars) -> tuple[Row, ...]:
     """The last rows of an event, as a tail keeps them."""
     size = len(bars.start_us)
@@ -140,7 +150,7 @@ def rows_of(bars: Bars) -> tuple[Row, ...]:
             _digest(columns, i, forming=bars.forming and i == size - 1),
             columns.close[i],
         )
-        for i in range(max(0, size - TAIL_ROWS), size)
+        for i in range(max(0, size - tail_rows(bars.ticker, bars.timeframe)), size)
     )
 
 

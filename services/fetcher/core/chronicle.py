@@ -84,7 +84,7 @@ def tell_listing(
 def _tell_gaps(draft: Draft, call: SourceCalled, answer: Answer, before: Lane) -> None:
     if answer.bars is None or call.timeframe is None:
         return
-    table, starts = draft.state.table, answer.bars.start_us
+    table, starts = draft.state.hours(call.ticker, draft.now_us), answer.bars.start_us
     past = draft.state.of(call.ticker).lane(call.timeframe).past
     found = gaps.looked_for(table, call.ticker, call.timeframe, before, starts)
     found = gaps.given_up(found, past)

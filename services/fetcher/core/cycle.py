@@ -14,7 +14,7 @@ def finished(state: Collector, options: Options, now_us: int) -> CycleFinished |
     if state.cycle is None:
         return None
     since_us = state.cycle.started_us
-    tickers = state.watchlist
+    tickers = [one for one in state.watchlist if state.of(one).wanted_us >= since_us]
     missing = tuple(
         Missing(one, _reason(state, options, one, now_us))
         for one in tickers

@@ -18,6 +18,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     ``pause_seconds_max``. ``key_hash`` tells the key in use from another one; empty where the
     source needs none. The last ``reserve_per_minute`` calls of a minute are for who waits, not for
     cycles. An ``adaptive`` source's budget is halved at a 429, and creeps up again.
+    With ``shares_only`` it is not asked for indices, coins, currencies and futures.
     """
 
     name: Caller
@@ -34,6 +35,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     pause_seconds_max: float = 60.0
     answer_bytes_max: int = 1_000_000
     key_hash: str = ""
+    shares_only: bool = False
 
 
 class Unusable(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from market.messages.fetcher import Reason, SourceCalled
-from market.symbols import MARK, PROTECTED, is_simulated
+from market.symbols import MARK, PROTECTED, is_share, is_simulated
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.jitter import fraction
@@ -50,7 +50,11 @@ def order(options: Options, key: str, kind: Kind) -> tuple[Declaration, ...]:
     if is_simulated(key):
         return (options.simulated,) if options.simulated else ()
     capability = capability_of(kind)
-    return tuple(source for source in options.real if capability in source.capabilities)
+    return tuple(
+        source
+        for source in options.real
+        if capability in source.capabilities and (is_share(key) or not source.shares_only)
+    )
 
 
 def choose(

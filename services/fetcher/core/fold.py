@@ -28,8 +28,9 @@ from market.messages.fetcher import (
 )
 from market.sessions import joined
 from market.symbols import MARK, PROTECTED, is_simulated
+from market.venues import venue_of
 from services.fetcher.core import listing, past, trust
-from services.fetcher.core.bars import TAIL_ROWS, rows_of
+from services.fetcher.core.bars import rows_of, tail_rows
 from services.fetcher.core.doubt import doubted_since_us
 from services.fetcher.core.histories import HISTORY_FOLDS
 from services.fetcher.core.state import (
@@ -63,13 +64,19 @@ def cycle_started(state: Collector, fact: Fact[CycleStarted]) -> Collector:
 
     At a start by hand or process whoever failed is forgiven.
     """
-    by = fact.event.by
+    by, venues = fact.event.by, fact.event.venues
     series = {
-        key: replace(one, wanted_us=fact.at_us) if listing.is_wanted(one, by, fact.at_us) else one
+        key: replace(one, wanted_us=fact.at_us)
+        if (not venues or venue_of(key) in venues) and listing.is_wanted(one, by, fact.at_us)
+        else one
         for key, one in state.series.items()
     }
-    cycle = Cycle(fact.at_us, fact.event.by)
-    state = replace(state, series=series, cycle=cycle, cycle_started_us=fact.at_us)
+    state = replace(state, series=series, cycle=Cycle(fact.at_us, fact.event.by))
+    if venues:
+        some = {one: fact.at_us for one in state.venues if one in venues}
+        state = replace(state, cycled_us={**state.cycled_us, **some})
+    else:
+        state = replace(state, cycle_started_us=fact.at_us, cycled_us={})
     if fact.event.by == "process":
         state = _as_a_new_process(state, fact.at_us)
     return _forgiven(state) if fact.event.by in ("process", "start") else state
@@ -85,7 +92,7 @@ def added(state: Collector, fact: Fact[WatchlistAdded]) -> Collector:
     ticker = fact.event.ticker
     series = replace(state.of(ticker), tracked=True, wanted_us=fact.at_us, cancelled=False)
     others = {key: one for key, one in state.series.items() if key != ticker}
-    return replace(state, series={**others, ticker: series})
+    return _with_venues(replace(state, series={**others, ticker: series}))
 
 
 def removed(state: Collector, fact: Fact[WatchlistRemoved]) -> Collector:
@@ -93,7 +100,7 @@ def removed(state: Collector, fact: Fact[WatchlistRemoved]) -> Collector:
     ticker = fact.event.ticker
     series = replace(state.of(ticker), tracked=False, wanted_us=0, asked_us=0)
     state = with_series(state, ticker, series)
-    return _bounded(_without(state, ticker + MARK))
+    return _with_venues(_bounded(_without(state, ticker + MARK)))
 
 
 def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
@@ -139,9 +146,9 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     state = trust.ended(state, before, bars.source, fact.at_us)
     lane = _answered(before, bars.source, fact.at_us)
     kept = tuple(row for row in lane.tail if row.start_us < bars.start_us[0])
-    tail = (*kept, *rows_of(bars))[-TAIL_ROWS:]
+    tail = (*kept, *rows_of(bars))[-tail_rows(bars.ticker, bars.timeframe) :]
     lane = replace(lane, tail=tail, latest_us=bars.start_us[-1], price=bars.close[-1])
-    lane = replace(lane, past=_past(before, bars, tail, state.table))
+    lane = replace(lane, past=_past(before, bars, tail, state.hours(bars.ticker, fact.at_us)))
     state = with_lane(state, bars.ticker, bars.timeframe, lane)
     state = _is_known(state, bars.ticker)
     state = trust.answered(state, bars.source, "bars", fact.at_us)
@@ -165,7 +172,9 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
         state = trust.ended(state, before, event.source, fact.at_us)
         lane = _refused(before, event, fact.at_us)
         state = with_lane(state, event.ticker, kind, lane)
-        series = listing.doubted(state.of(event.ticker), event, state.table, fact.at_us)
+        series = listing.doubted(
+            state.of(event.ticker), event, state.hours(event.ticker, fact.at_us), fact.at_us
+        )
         state = with_series(state, event.ticker, series)
     return trust.refused(state, event)
 
@@ -276,6 +285,12 @@ def _still(lane: Lane, source: str) -> Flight | None:
 
 def _without(state: Collector, key: str) -> Collector:
     return replace(state, series={k: one for k, one in state.series.items() if k != key})
+
+
+def _with_venues(state: Collector) -> Collector:
+    """Where the tracked tickers are traded; in New York in any case."""
+    found = {venue_of(key) for key, series in state.series.items() if series.tracked}
+    return replace(state, venues=("us", *sorted(found - {"us"})))
 
 
 def _without_simulated(state: Collector) -> Collector:

@@ -67,10 +67,11 @@ def change(
     return told
 
 
-def last_trade_us(state: Collector, series: Series) -> int:
+def last_trade_us(state: Collector, ticker: str, now_us: int) -> int:
     """The newest trade that anybody told of; 0 for none. A day's bar was traded until its close."""
+    series = state.of(ticker)
     day = series.lane("1d").latest_us
-    session = session_on(state.table, day_of(day)) if day else None
+    session = session_on(state.hours(ticker, now_us), day_of(day)) if day else None
     return max(series.lane("quote").latest_us, session.close_us if session else 0)
 
 
@@ -86,10 +87,10 @@ def _found(
     renamed = [one for one in series.absences if one.named and one.sessions >= SESSIONS_MIN]
     if renamed:
         because = f"{renamed[0].source} answers as {renamed[0].named}"
-        return _told(state, ticker, "renamed", because, _words(renamed), renamed[0].named)
+        return _told(state, ticker, now_us, "renamed", because, _words(renamed), renamed[0].named)
     if _is_unknown(state, options, series):
         because = f"no source knows it, in {SESSIONS_MIN} sessions or more"
-        return _told(state, ticker, "unknown", because, _words(series.absences))
+        return _told(state, ticker, now_us, "unknown", because, _words(series.absences))
     if answered is None or series.absences:
         return None
     return _by_its_trades(state, ticker, answered, now_us)
@@ -99,29 +100,30 @@ def _by_its_trades(
     state: Collector, ticker: str, answered: Testimony, now_us: int
 ) -> ListingChanged | None:
     """An answer tells how old the last trade is; only beside a market that trades that counts."""
-    traded_us = last_trade_us(state, state.of(ticker))
+    traded_us = last_trade_us(state, ticker, now_us)
     if traded_us == 0:
         return None
-    behind = sessions_since(state.table, traded_us, now_us)
+    behind = sessions_since(state.hours(ticker, now_us), traded_us, now_us)
     if behind < SESSIONS_MIN:
-        return _told(state, ticker, "listed", "trades are told again", (answered,))
+        return _told(state, ticker, now_us, "listed", "trades are told again", (answered,))
     beside = next(one for one in PROTECTED if one != ticker)
-    if sessions_since(state.table, last_trade_us(state, state.of(beside)), now_us) > 0:
+    if sessions_since(state.table, last_trade_us(state, beside, now_us), now_us) > 0:
         return None
     day = datetime.fromtimestamp(traded_us / 1e6, UTC).date().isoformat()
     because = f"the last trade is of {day}, {behind} sessions ago, while {beside} trades"
-    return _told(state, ticker, "silent", because, (replace(answered, sessions=behind),))
+    return _told(state, ticker, now_us, "silent", because, (replace(answered, sessions=behind),))
 
 
 def _told(
     state: Collector,
     ticker: str,
+    now_us: int,
     to: ListingState,
     because: str,
     evidence: tuple[Testimony, ...],
     named: str = "",
 ) -> ListingChanged:
-    traded_us = last_trade_us(state, state.of(ticker))
+    traded_us = last_trade_us(state, ticker, now_us)
     return ListingChanged(ticker, to, because, traded_us, evidence, named)
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from market.messages.fetcher import Sessions
 from market.sessions import covers, latest_session, market_state, next_session
 from market.symbols import PROTECTED
+from market.venues import Venue, hours
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.jitter import fraction
 from services.fetcher.core.state import Collector, Series
@@ -30,19 +31,30 @@ HISTORY_US = 5 * 366 * 86_400 * SECOND_US
 
 
 class NextCycle(NamedTuple):
-    """When the next cycle begins, and why."""
+    """When the next cycle begins, why, and for whose tickers (empty: for all)."""
 
     at_us: int
     by: Literal["clock", "close"]
+    venues: tuple[Venue, ...] = ()
 
 
 def next_cycle(state: Collector, options: Options) -> NextCycle | None:
     """The next cycle of a running collector; in the past where one is overdue, None at rest."""
     if not state.running:
         return None
-    last_us = state.cycle_started_us
-    clock_us = _next_by_clock(state.table, options.interval_seconds * SECOND_US, last_us)
-    close_us = _next_after_close(state.table, last_us)
+    coming = {venue: _next_cycle_of(state, options, venue) for venue in state.venues}
+    first = min((one for one in coming.values() if one), default=None)
+    if first is None:
+        return None
+    venues = tuple(venue for venue, one in coming.items() if one == first)
+    return first if venues == state.venues else first._replace(venues=venues)
+
+
+def _next_cycle_of(state: Collector, options: Options, venue: Venue) -> NextCycle | None:
+    last_us = state.cycle_of_us(venue)
+    table = hours(venue, state.table, last_us)
+    clock_us = _next_by_clock(table, options.interval_seconds * SECOND_US, last_us)
+    close_us = _next_after_close(table, last_us)
     if close_us is not None and (clock_us is None or close_us < clock_us):
         return NextCycle(close_us, "close")
     return NextCycle(clock_us, "clock") if clock_us is not None else None

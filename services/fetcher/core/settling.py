@@ -7,7 +7,7 @@ distances and not for ever, and every vain answer is told with its reason.
 
 from __future__ import annotations
 
-from market.messages.fetcher import SourceCalled
+from market.messages.fetcher import Sessions, SourceCalled
 from market.messages.history import DayUnsettled
 from market.sessions import Session, day_of, day_start_us, latest_session
 from market.symbols import is_simulated
@@ -29,7 +29,7 @@ def unsettled(
     series = state.of(call.ticker)
     if call.timeframe != "1d" or is_simulated(call.ticker):
         return None
-    due = due_session(state, asked_us)
+    due = due_session(state.hours(call.ticker, asked_us), asked_us)
     lane = series.lane("1d")
     if due is None or not series.tracked or series.listing.state != "listed":
         return None
@@ -51,11 +51,11 @@ def unsettled(
     )
 
 
-def due_session(state: Collector, asked_us: int) -> Session | None:
+def due_session(table: Sessions, asked_us: int) -> Session | None:
     """The last session whose bar must be closed in an answer to a question of that instant."""
-    session = latest_session(state.table, asked_us)
+    session = latest_session(table, asked_us)
     while session and session.close_us + SETTLED_US > asked_us:
-        session = latest_session(state.table, session.open_us - 1)
+        session = latest_session(table, session.open_us - 1)
     return session
 
 

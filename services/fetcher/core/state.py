@@ -20,6 +20,7 @@ from market.messages.fetcher import (
 from market.messages.history import Action, ListingState
 from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED
+from market.venues import Venue, hours_of
 from services.fetcher.core.past import NO_PAST, Past
 
 Kind = Literal["quote", "1d", "1h"]
@@ -209,13 +210,19 @@ class Cycle(msgspec.Struct, frozen=True):
 
 
 class Collector(msgspec.Struct, frozen=True):
-    """The whole state; ``told`` says whether the tape holds a start or a stop."""
+    """The whole state; ``told`` says whether the tape holds a start or a stop.
+
+    ``venues`` are those of the tracked tickers. ``cycle_started_us`` is when all of them were
+    wanted last, ``cycled_us`` when some of them were since.
+    """
 
     running: bool = False
     told: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     cycle: Cycle | None = None
     cycle_started_us: int = 0
+    cycled_us: dict[Venue, int] = field(default_factory=dict)
+    venues: tuple[Venue, ...] = ("us",)
     last_cycle: CycleFinished | None = None
     last_run_us: int = 0
     health: dict[str, Health] = field(default_factory=dict)
@@ -234,6 +241,14 @@ class Collector(msgspec.Struct, frozen=True):
     def gate_of(self, source: str, capability: str) -> Gate:
         """How one capability of a source fares."""
         return self.gates.get(gate_key(source, capability), NO_GATE)
+
+    def hours(self, ticker: str, at_us: int) -> Sessions:
+        """The sessions of the ticker's own market around an instant."""
+        return hours_of(ticker, self.table, at_us)
+
+    def cycle_of_us(self, venue: Venue) -> int:
+        """When the tickers of a venue were wanted last."""
+        return max(self.cycle_started_us, self.cycled_us.get(venue, 0))
 
     @property
     def watchlist(self) -> tuple[str, ...]:

@@ -8,10 +8,18 @@ from datetime import UTC, datetime
 import msgspec
 
 from market.instants import jsonable
-from market.messages.fetcher import Backfill, Budget, CapabilityState, CollectorState, SourceState
+from market.messages.fetcher import (
+    Backfill,
+    Budget,
+    CapabilityState,
+    CollectorState,
+    SourceState,
+    VenueState,
+)
 from market.messages.history import Listing, Settling
 from market.sessions import day_of, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
+from market.venues import Venue, hours
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.gates import PRICES
@@ -41,6 +49,7 @@ def status(state: Collector, options: Options, now_us: int) -> CollectorState:
         backfills=_backfills(state) if options.real else (),
         settling=tuple(_settling(state)),
         listings=tuple(_listings(state)),
+        venues=tuple(_venue(state, one, now_us) for one in state.venues),
     )
 
 
@@ -109,6 +118,12 @@ def iso(at_us: int) -> str | None:
     if at_us == 0:
         return None
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _venue(state: Collector, venue: Venue, now_us: int) -> VenueState:
+    table = hours(venue, state.table, now_us)
+    session = next_session(table, now_us)
+    return VenueState(venue, market_state(table, now_us), session.open_us if session else 0)
 
 
 def _fetching(state: Collector) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def _tell_bars(
         return _refuse(draft, options, call, Failure("invalid", "no bars", None, found))
     series, lane = state.of(call.ticker), lane_of(state, call)
     latest_us = series.lane("quote").latest_us
-    if fault := bars_fault(answer, call.timeframe, asked_us, latest_us):
+    if fault := bars_fault(answer, call.ticker, call.timeframe, asked_us, latest_us):
         return _refuse(draft, options, call, Failure("invalid", fault, None, found))
     believed = judged_bars(series, lane, call, answer.bars, now_us)
     if isinstance(believed, Failure):
@@ -95,7 +95,7 @@ def _tell_bars(
         call.timeframe,
         call.source,
         asked_us=asked_us,
-        table=state.table,
+        table=state.hours(call.ticker, now_us),
         tail=lane.tail,
         slipped=believed.slipped,
     )

@@ -6,8 +6,8 @@ import math
 
 from market.messages.fetcher import Timeframe
 from market.sessions import day_start_us
+from market.venues import newest_day
 from services.fetcher.core.answers import Answer, Columns, Failure, QuoteAnswer
-from services.fetcher.core.bars import new_york_date
 
 REFUSED_SHARE_MAX = 0.1
 """An answer with more bad rows than this is not believed at all."""
@@ -59,14 +59,16 @@ def quote_fault(quote: QuoteAnswer, latest_us: int, now_us: int) -> str:
     return ""
 
 
-def bars_fault(answer: Answer, timeframe: Timeframe, asked_us: int, latest_us: int) -> str:
+def bars_fault(
+    answer: Answer, ticker: str, timeframe: Timeframe, asked_us: int, latest_us: int
+) -> str:
     """Why the bars of an answer are of another time; ``latest_us`` is that of the known price.
 
     Bars that begin after the question show that all stamps are wrong. An answer of yesterday would
     tell the bar that was forming then as a closed one.
     """
     start_us = answer.bars.start_us[-1] if answer.bars else 0
-    label_us = day_start_us(new_york_date(asked_us).isoformat())
+    label_us = day_start_us(newest_day(ticker, asked_us).isoformat())
     if start_us > (label_us if timeframe == "1d" else asked_us):
         return f"a bar begins {(start_us - asked_us) / 1e6:.0f} s after it was asked for"
     if answer.as_of_us and answer.as_of_us < latest_us - OLDER_US:

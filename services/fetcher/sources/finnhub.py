@@ -33,6 +33,7 @@ DECLARED = Declaration(
     reserve_per_minute=5,
     per_second=25,  # "on top of all plans' limits, 30 calls a second", less what travel may add
     lost_after_seconds=15.0,
+    shares_only=True,
 )
 
 BASE_URL = "https://finnhub.io/api/v1"

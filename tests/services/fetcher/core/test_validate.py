@@ -132,5 +132,5 @@ def test_a_companion_that_is_no_price_is_left_out() -> None:
 def test_bars_of_another_time_are_not_believed(begins_us: int, as_of_us: int, fault: str) -> None:
     answer = valid_bars(replace(columns([GOOD]), start_us=(begins_us,)))
     assert isinstance(answer, Answer)
-    told = bars_fault(replace(answer, as_of_us=as_of_us), "1h", NOW_US, latest_us=NOW_US)
+    told = bars_fault(replace(answer, as_of_us=as_of_us), "SPY", "1h", NOW_US, latest_us=NOW_US)
     assert told == fault
