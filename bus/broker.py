@@ -42,6 +42,8 @@ SERVICE = "bus"
 HEARTBEAT_SECONDS = 1.0
 PRESENT_SECONDS = 3.0
 """Three heartbeats without a word: the service counts as absent."""
+REST_SECONDS = 0.1
+"""So long without a turn, the tape may rest."""
 COMMITS_REMEMBERED = 512
 
 
@@ -62,10 +64,10 @@ class Broker:
         self._clients: dict[str, _Client] = {}
         self._appends: list[tuple[bytes, Append]] = []
         self._beat_at_seconds = clock.elapsed_seconds()
-        self._started_seconds = clock.elapsed_seconds()
+        self._committed_seconds = clock.elapsed_seconds()
         self._seconds: deque[float] = deque(maxlen=COMMITS_REMEMBERED)
         self._sizes: deque[int] = deque(maxlen=COMMITS_REMEMBERED)
-        self.degraded = ""
+        self._refusal = self._unrest = ""
         self.bad_frames = 0
         self.counts = {"events": 0, "commits": 0, "resends": 0, "refused": 0}
 
@@ -77,6 +79,7 @@ class Broker:
             self._read(identity, data)
         self._commit()
         if self._clock.elapsed_seconds() >= self._beat_at_seconds:
+            self._rest()
             self._beat()
 
     def _read(self, identity: bytes, data: bytes) -> None:
@@ -168,7 +171,8 @@ class Broker:
         waiting, self._appends = self._appends, []
         started = self._clock.elapsed_seconds()
         done = self._committed([append for _, append in waiting])
-        self._seconds.append(self._clock.elapsed_seconds() - started)
+        self._committed_seconds = self._clock.elapsed_seconds()
+        self._seconds.append(self._committed_seconds - started)
         self._sizes.append(len(done.frames))
         self._count(done)
         for frame in done.frames:
@@ -190,14 +194,14 @@ class Broker:
         try:
             done = self._tape.append(turns, self._clock.now_us())
         except StorageFailed as error:
-            self.degraded = error.message
+            self._refusal = error.message
             refusals = [
                 AppendRefused(turn.mark, error.code, error.message, error.remedy, self._tape.head)
                 for turn in turns
             ]
             return Committed([*refusals], [], 0)
         if done.frames:
-            self.degraded = ""
+            self._refusal = ""
         return done
 
     def _count(self, done: Committed) -> None:
@@ -207,6 +211,15 @@ class Broker:
         self.counts["refused"] += refused
         self.counts["resends"] += len(done.answers) - refused - done.turns
 
+    def _rest(self) -> None:
+        if self._clock.elapsed_seconds() - self._committed_seconds < REST_SECONDS:
+            return
+        try:
+            self._tape.rest()
+            self._unrest = ""
+        except StorageFailed as error:
+            self._unrest = error.message
+
     def _beat(self) -> None:
         tape = self._tape
         beat = Heartbeat(tape.tape_id, tape.head, self._clock.now_us(), self.degraded)
@@ -215,6 +228,11 @@ class Broker:
 
     def _send(self, identity: bytes, frame: Frame) -> bool:
         return self._hub.send(identity, encode_frame(frame))
+
+    @property
+    def degraded(self) -> str:
+        """What the disk refused last, until it takes again; empty while it takes."""
+        return self._refusal or self._unrest
 
     @property
     def has_clients(self) -> bool:

@@ -103,6 +103,7 @@ class TapeWriter:
     def __init__(self, path: Path, connected: Connect = connect) -> None:
         self.path = path
         self._synchronous = ""
+        self._log_grew = True
         self._untold: list[bytes] = []
         """Frames of what is committed, and unknown to the witness yet: of unacknowledged turns."""
         found = is_of_this_format(path)
@@ -174,6 +175,20 @@ class TapeWriter:
         frames, self._untold = self._untold, []
         return Committed(answers, frames, staged.turns)
 
+    def rest(self) -> None:
+        """Write the log back into the file, where it grew: for a moment in which nobody waits.
+
+        Raises `StorageFailed` when the disk refuses; then all is as it was, and safe in the log.
+        """
+        if not self._log_grew:
+            return
+        try:
+            [(_, pages, written)] = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            text = f"the log of {self.path} is whole and cannot be written back ({error})"
+            raise StorageFailed(text, "free disk space or mend the disk") from error
+        self._log_grew = written < pages  # as far as no reader needs the file as it was
+
     def close(self) -> None:
         """Checkpoint and let go of the file."""
         self._db.close()
@@ -207,6 +222,7 @@ class TapeWriter:
                 [(producer, *mark) for producer, mark in marks.items()],
             )
             db.execute("COMMIT")
+            self._log_grew = True
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")

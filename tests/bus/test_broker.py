@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -31,6 +32,7 @@ from bus.message import BusState, Counters
 from bus.tape import TapeWriter
 from tests.bus.rig import CODEC, FakeClock, Rig
 from tests.bus.test_codec import FRAMES
+from tests.bus.test_tape import seqs_in_file
 from tests.bus.words import Counted
 
 JUNK = st.binary(max_size=60) | FRAMES.map(encode_frame)
@@ -278,6 +280,41 @@ def test_a_state_before_the_first_commit_has_no_quantiles(broker: Broker) -> Non
     state = broker.state()
 
     assert (state.commit_ms_p50, state.commit_ms_p99, state.batch_p50) == (0.0, 0.0, 0.0)
+
+
+def test_the_tape_rests_at_a_heartbeat_before_which_nobody_spoke(
+    broker: Broker, hub: Script, rig: Rig, clock: FakeClock
+) -> None:
+    hub.say(b"1", hello("p"))
+    in_file = []
+    for frames in ([], [turn(-1, 0)], [turn(0, 1)], []):
+        clock.advance(HEARTBEAT_SECONDS)
+        hub.say(b"1", *frames)
+        broker.step(0.0)
+        in_file.append(seqs_in_file(rig.path))
+
+    assert in_file == [[], [], [], [1, 2]]
+
+
+@pytest.mark.guarantee("disk-full")
+def test_a_tape_that_cannot_rest_is_told_with_each_heartbeat_until_it_can(
+    broker: Broker,
+    hub: Script,
+    rig: Rig,
+    clock: FakeClock,
+    full_disk: Callable[[int], None],
+) -> None:
+    hub.say(b"1", hello("p"), turn(-1, 0))
+    broker.step(0.0)
+    full_disk(rig.path.stat().st_size)
+    clock.advance(HEARTBEAT_SECONDS)
+    broker.step(0.0)
+    full_disk(-1)
+    clock.advance(HEARTBEAT_SECONDS)
+    broker.step(0.0)
+
+    told = [frame.degraded for frame in hub.to(b"*") if isinstance(frame, Heartbeat)]
+    assert ["is whole and cannot be written back" in told[0], told[1]] == [True, ""]
 
 
 @given(junk=st.lists(JUNK, max_size=8))
