@@ -23,7 +23,9 @@ _NOBLOCK_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 
 def arrived(socket: Socket, receive: Callable[[Socket], T], limit: int) -> Iterator[T]:
     """What has arrived, received one after the other, at most ``limit``."""
-    for _ in range(limit):
+    for number in range(limit):
+        if number == 1 and not zmq.zmq_poll([(socket, zmq.POLLIN)], 0):
+            return  # one came alone: a look costs 1.1 us, the exception 2.8
         try:
             received = receive(socket)
         except zmq.Again:

@@ -166,6 +166,7 @@ class ZeroMQLink:
         self._send = sender(self._dealer)
         self._waker = _Waker()
         self._poller = _poller(self._dealer, self._sub, self._waker.reading)
+        self._silent = False
 
     def send(self, frame: bytes) -> bool:
         """See `bus.ports.Link`."""
@@ -181,13 +182,15 @@ class ZeroMQLink:
         ready = dict(self._poller.poll(max(0, round(timeout_seconds * 1_000))))
         if self._waker.reading in ready:
             self._waker.clear()
+        self._silent = self._sub not in ready
         if self._dealer not in ready:
             return []
         return list(arrived(self._dealer, receive, BATCH_FRAMES_MAX))
 
     def live(self, limit: int) -> list[bytes]:
-        """See `bus.ports.Link`."""
-        return list(arrived(self._sub, receive, limit))
+        """See `bus.ports.Link`; a `receive` that has just seen nothing live is believed once."""
+        silent, self._silent = self._silent, False
+        return [] if silent else list(arrived(self._sub, receive, limit))
 
     def wake(self) -> None:
         """See `bus.ports.Link`."""
