@@ -6,7 +6,7 @@ from market.messages.fetcher import CycleFinished, Missing
 from market.symbols import MARK
 from services.fetcher.core import failover
 from services.fetcher.core.declaration import Options
-from services.fetcher.core.state import KINDS, Collector
+from services.fetcher.core.state import KINDS, Collector, Series
 
 
 def finished(state: Collector, options: Options, now_us: int) -> CycleFinished | None:
@@ -14,7 +14,7 @@ def finished(state: Collector, options: Options, now_us: int) -> CycleFinished |
     if state.cycle is None:
         return None
     since_us = state.cycle.started_us
-    tickers = [one for one in state.watchlist if state.of(one).wanted_us >= since_us]
+    tickers = [one for one in state.watchlist if _belongs(state.of(one), since_us)]
     missing = tuple(
         Missing(one, _reason(state, options, one, now_us))
         for one in tickers
@@ -26,6 +26,11 @@ def finished(state: Collector, options: Options, now_us: int) -> CycleFinished |
         brought=len(tickers) - len(missing),
         missing=missing,
     )
+
+
+def _belongs(series: Series, since_us: int) -> bool:
+    """Whether the cycle wants the ticker; one that is not listed is named in every cycle."""
+    return series.wanted_us >= since_us or series.listing.state != "listed"
 
 
 def _brought(state: Collector, options: Options, ticker: str, since_us: int) -> bool:

@@ -51,6 +51,11 @@ def is_wanted(series: Series, by: str, at_us: int) -> bool:
     return series.tracked and not (daily and at_us < series.wanted_us + DAY_US)
 
 
+def is_left_alone(series: Series, reason: Reason) -> bool:
+    """Whether an answer that brings nothing is what was to be expected: a day is soon enough."""
+    return series.listing.state != "listed" and reason in {*NOTHING, "mismatch", "invalid"}
+
+
 def change(
     state: Collector, options: Options, ticker: str, answered: Testimony | None, now_us: int
 ) -> ListingChanged | None:

@@ -16,12 +16,11 @@ from market.messages.fetcher import (
 )
 from market.sessions import DAY_US
 from market.symbols import is_simulated
-from services.fetcher.core import budget, chronicle, failover, gates
+from services.fetcher.core import budget, chronicle, failover, gates, listing
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.core.bars import bars_said
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.doubt import judged_bars, quote_doubt
-from services.fetcher.core.failover import NOTHING_THERE
 from services.fetcher.core.fold import Draft
 from services.fetcher.core.outlook import wanted_since_us
 from services.fetcher.core.state import Collector, Lane, kind_of
@@ -166,7 +165,7 @@ def _refuse(draft: Draft, options: Options, call: SourceCalled, failure: Failure
     state, source, now_us = draft.state, options.declared(call.source), draft.now_us
     lane, health = lane_of(state, call), state.health_of(call.source)
     retry_at_us = failover.retry_at_us(lane, health, source, call, failure, now_us)
-    if state.of(call.ticker).listing.state != "listed" and failure.reason in NOTHING_THERE:
+    if listing.is_left_alone(state.of(call.ticker), failure.reason):
         retry_at_us = max(retry_at_us, now_us + DAY_US)
     moves = gates.after_failure(state, source, call, failure, retry_at_us, now_us)
     refused = FetchRefused(
