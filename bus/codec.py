@@ -21,7 +21,7 @@ sent again, and an append that comes twice is answered twice and kept once, by t
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -210,6 +210,8 @@ class Reply(_Frame, frozen=True, tag="reply"):
 
 Frame = Hello | Bye | Welcome | Append | Appended | AppendRefused | Request | Reply
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not what they should be."""
 _NIL_BYTES = msgspec.msgpack.encode(None)
 NIL = msgspec.Raw(_NIL_BYTES)
 
@@ -238,7 +240,7 @@ def decode_frames(data: bytes) -> Sequence[Frame]:
     try:
         frame = _frames.decode(data)
         return frame.frames if isinstance(frame, Several) else (frame,)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadMessage(f"{len(data)} bytes are no frame of this protocol ({error})") from error
 
 
@@ -301,7 +303,7 @@ def decode_live(data: bytes) -> Record | Header | Heartbeat:
         seq, prev, at_us = header.seq, header.prev, header.at
         row = (seq, subject.decode(), at_us, prev, header.by, header.heard, header.v, body)
         return Record._make(row)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadMessage(f"{len(data)} bytes are no live frame ({error})") from error
 
 
@@ -315,6 +317,14 @@ def checksum(record: Record) -> int:
     return zlib.crc32(_encoder.encode(record[:-1]) + record.body)
 
 
+class _Reading(NamedTuple):
+    """How the bodies of a subject become events: looked up once for each subject."""
+
+    kind: type[Event]
+    version: int
+    decode: Callable[[bytes], Any]
+
+
 class Codec:
     """Turns the contract's messages into bodies and back.
 
@@ -326,6 +336,7 @@ class Codec:
         self._decoders: dict[type, msgspec.msgpack.Decoder[Any]] = {}
         self.knows = lru_cache(maxsize=65_536)(self._known)
         """The event class of a subject's stream, None for a stream outside the contract."""
+        self._reading = lru_cache(maxsize=65_536)(self._reading_of)
 
     def body(self, message: Message) -> bytes:
         """The body of a message; raises `BadMessage`, and `MessageTooLarge` beyond 1 MiB."""
@@ -347,14 +358,22 @@ class Codec:
     def _known(self, subject: str) -> type[Event] | None:
         return self._contract.events.get(subject[: subject.find(".", subject.find(".") + 1)])
 
+    def _reading_of(self, subject: str) -> _Reading | None:
+        kind = self.knows(subject)
+        return _Reading(kind, kind.version, self._decoder(kind).decode) if kind else None
+
     def fact(self, record: Record) -> Fact[Any]:
         """The record as a fact, brought up to the present version; raises `BadMessage`."""
-        kind = self.knows(record.subject)
-        if kind is None:
-            raise BadMessage(f"{record.subject} (seq {record.seq}) is of no stream of this deck")
-        same = record.version == kind.version
-        event = self.decode(kind, record.body) if same else self._brought_up(kind, record)
-        return Fact(record.seq, record.at_us, event)
+        seq, subject, at_us, _, _, _, version, body = record
+        reading = self._reading(subject)
+        if reading is None:
+            raise BadMessage(f"{subject} (seq {seq}) is of no stream of this deck")
+        if version != reading.version:
+            body = self._brought_up(reading.kind, record)
+        try:
+            return Fact(seq, at_us, reading.decode(body))
+        except _UNREADABLE as error:
+            raise BadMessage(f"{reading.kind.__name__}: {error}") from error
 
     def request(self, name: str, body: bytes | msgspec.Raw) -> Command | Query[Any]:
         """The command or query of a request; raises `BadMessage`."""
@@ -362,23 +381,25 @@ class Codec:
 
     def decode(self, kind: type[T], body: bytes | msgspec.Raw) -> T:
         """A validated value of the class; raises `BadMessage`."""
+        try:
+            return self._decoder(kind).decode(body)
+        except _UNREADABLE as error:
+            raise BadMessage(f"{kind.__name__}: {error}") from error
+
+    def _decoder(self, kind: type[T]) -> msgspec.msgpack.Decoder[T]:
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.msgpack.Decoder(kind)
-        try:
-            value: T = decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadMessage(f"{kind.__name__}: {error}") from error
-        return value
+        return decoder
 
-    def _brought_up(self, kind: type[Event], record: Record) -> Event:
+    def _brought_up(self, kind: type[Event], record: Record) -> bytes:
         if record.version > kind.version:
             raise BadMessage(
                 f"{record.subject} (seq {record.seq}) has version {record.version}, "
                 f"this deck knows {kind.version}",
                 "run the newer Tapedeck that wrote it",
             )
-        return self.decode(kind, _encoder.encode(self._upcast(kind, record)))
+        return _encoder.encode(self._upcast(kind, record))
 
     def _upcast(self, kind: type[Event], record: Record) -> dict[str, Any]:
         body = self.decode(dict[str, Any], record.body)
