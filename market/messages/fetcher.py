@@ -411,6 +411,22 @@ class Backfill(msgspec.Struct, frozen=True):
     cancelled: bool = False
 
 
+class Queue(msgspec.Struct, frozen=True):
+    """Tickers whose ``lane`` waits for a call to this source, which may be asked for it now.
+
+    Of the ``waiting`` somebody ``asked`` for some; these go first, then the protected, then whoever
+    was answered longest ago. ``oldest_us`` is since when the one is wanted that is so for longest,
+    ``first`` are the next few in their order.
+    """
+
+    source: Caller
+    lane: Literal["quote", "1d", "1h"]
+    waiting: int
+    asked: int
+    oldest_us: int
+    first: tuple[Ticker, ...]
+
+
 class VenueState(msgspec.Struct, frozen=True):
     """A market that tracked tickers are traded on: New York (``us``), or one with its own hours."""
 
@@ -422,6 +438,7 @@ class VenueState(msgspec.Struct, frozen=True):
 class CollectorState(Message, frozen=True):
     """The collector as it is now; times are 0 where there is none.
 
+    ``resting`` counts the lanes that want data, and for which nobody may be asked before a time.
     ``market`` is the calendar's word. ``market_told`` is the last word of a source on it, while
     that holds; ``halted`` says that it denies the session, so that cycles rest.
     """
@@ -444,6 +461,8 @@ class CollectorState(Message, frozen=True):
     market_told: MarketStatus | None = None
     halted: bool = False
     venues: tuple[VenueState, ...] = ()
+    queues: tuple[Queue, ...] = ()
+    resting: int = 0
 
 
 class CollectorStatus(Query[CollectorState], frozen=True):

@@ -199,7 +199,7 @@ class Desk:
 
     def status(self, state: Collector, query: CollectorStatus, now_us: int) -> CollectorState:
         """Tell how the collector fares."""
-        return status(state, self.options, now_us)
+        return status(state, self.options, self.queues, now_us)
 
     def due(self, state: Collector, now_us: int) -> Tick:
         """Give up lost calls, end and begin cycles, and make the calls that there is room for."""
@@ -257,7 +257,7 @@ class Desk:
 
     def _saves(self, draft: Draft) -> list[Effect]:
         state, now_us = draft.state, draft.now_us
-        body = status_file(status(state, self.options, now_us))
+        body = status_file(status(state, self.options, self.queues, now_us))
         return [
             Save("collector_status.json", body, now_us),
             Save("watchlist.json", watchlist_file(state), now_us),

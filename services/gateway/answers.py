@@ -8,7 +8,15 @@ import msgspec
 
 from bus.message import ServiceState
 from market.messages.cache import CacheEntry
-from market.messages.fetcher import Backfill, Budget, CycleFinished, SourceState, Timeframe
+from market.messages.fetcher import (
+    Backfill,
+    Budget,
+    CycleFinished,
+    Queue,
+    SourceState,
+    Timeframe,
+    VenueState,
+)
 from market.messages.indicators import Level, Reading, Trend
 from services.gateway.failures import Failure
 
@@ -37,6 +45,9 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     sources: tuple[SourceState, ...]
     cycle: CycleFinished | None
     backfills: tuple[Backfill, ...]
+    venues: tuple[VenueState, ...]
+    queues: tuple[Queue, ...]
+    resting: int
     seq: int
 
 

@@ -31,7 +31,7 @@ def collector(answer: Answer) -> str:
     """The collector with its sources and budgets."""
     pairs = [
         ("collector", "running" if answer["running"] else "stopped"),
-        ("market", f"{answer['market']}, next session {_text(answer['next_session'])}"),
+        *_markets(answer),
         ("last run", answer["last_run"]),
         ("next run", answer["next_run"]),
         ("fetching", " ".join(answer["fetching"])),
@@ -47,6 +47,7 @@ def collector(answer: Answer) -> str:
             _table(
                 ("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])
             ),
+            _table(("waits for", "lane", "tickers", "asked", "since", "next"), _queues(answer)),
             _missing(answer["cycle"]),
         )
         if part
@@ -259,6 +260,13 @@ def _now(current: Answer | None) -> str:
     return f"{_price(current['price'])}, {_age(current['age_seconds'])} old{words}"
 
 
+def _markets(answer: Answer) -> Iterable[tuple[str, str]]:
+    """New York first; other markets where a tracked ticker is traded there."""
+    for one in answer["venues"] or [{"venue": "us", **answer}]:
+        name = "market" if one["venue"] == "us" else one["venue"]
+        yield name, f"{one['market']}, next session {_text(one['next_session'])}"
+
+
 def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
     """One line for each capability of a source; for a source that cannot be used, why not."""
     for source in sources:
@@ -285,6 +293,13 @@ def _history(answer: Answer) -> str:
 def _budget(budget: Answer) -> tuple[Any, ...]:
     window = f"{budget['window_seconds']:g} s"
     return (budget["source"], budget["used"], budget["limit"], window, budget["reserve"])
+
+
+def _queues(answer: Answer) -> Iterable[tuple[Any, ...]]:
+    """One line for each lane that waits for a source, in the order in which tickers are served."""
+    for one in answer["queues"]:
+        first = " ".join(one["first"])
+        yield one["source"], one["lane"], one["waiting"], one["asked"], one["oldest"], first
 
 
 def _missing(cycle: Answer | None) -> str:

@@ -13,6 +13,7 @@ from market.messages.fetcher import (
     Budget,
     CapabilityState,
     CollectorState,
+    Queue,
     SourceState,
     VenueState,
 )
@@ -23,11 +24,17 @@ from market.venues import Venue, hours
 from services.fetcher.core import budget, schedule
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.gates import PRICES
-from services.fetcher.core.state import TIMEFRAMES, Collector, unfilled
+from services.fetcher.core.outlook import OpenLane
+from services.fetcher.core.queues import Queues
+from services.fetcher.core.state import TIMEFRAMES, Collector, Kind, unfilled
+
+FIRST = 5
+"""So many tickers of a queue are named."""
 
 
-def status(state: Collector, options: Options, now_us: int) -> CollectorState:
+def status(state: Collector, options: Options, queues: Queues, now_us: int) -> CollectorState:
     """The collector as it is now."""
+    queues.look(state, now_us)
     coming = schedule.next_cycle(state, options)
     session = next_session(state.table, now_us)
     return CollectorState(
@@ -50,6 +57,8 @@ def status(state: Collector, options: Options, now_us: int) -> CollectorState:
         settling=tuple(_settling(state)),
         listings=tuple(_listings(state)),
         venues=tuple(_venue(state, one, now_us) for one in state.venues),
+        queues=tuple(_queue(*at, line) for at, line in sorted(queues.lines.items()) if line),
+        resting=queues.resting,
     )
 
 
@@ -77,6 +86,9 @@ def status_file(state: CollectorState) -> bytes:
         "backfills": _by_ticker(state.backfills),
         "settling": _by_ticker(state.settling),
         "listings": _by_ticker(state.listings),
+        "queues": [jsonable(one) for one in state.queues],
+        "resting": state.resting,
+        "venues": [jsonable(one) for one in state.venues],
         "budgets": {
             one.source: {"used": one.used, "limit": one.limit, "reserve": one.reserve}
             for one in state.budgets
@@ -118,6 +130,17 @@ def iso(at_us: int) -> str | None:
     if at_us == 0:
         return None
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _queue(source: str, kind: Kind, line: list[OpenLane]) -> Queue:
+    return Queue(
+        source=source,
+        lane=kind,
+        waiting=len(line),
+        asked=sum(not lane.later for lane in line),
+        oldest_us=min(lane.since_us for lane in line),
+        first=tuple(plain(lane.key) for lane in line[:FIRST]),
+    )
 
 
 def _venue(state: Collector, venue: Venue, now_us: int) -> VenueState:

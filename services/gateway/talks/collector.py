@@ -101,5 +101,8 @@ def _answer(state: CollectorState, message: str, seq: int) -> Talk:
         sources=state.sources,
         cycle=state.cycle,
         backfills=state.backfills,
+        venues=state.venues,
+        queues=state.queues,
+        resting=state.resting,
         seq=seq,
     )

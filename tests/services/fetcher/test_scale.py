@@ -13,12 +13,18 @@ import pytest
 from msgspec.structs import replace
 
 from bus.testing import Deck, given, microseconds
-from market.messages.fetcher import CycleFinished, FetchNow, SourceCalled
+from market.messages.fetcher import (
+    CollectorState,
+    CollectorStatus,
+    CycleFinished,
+    FetchNow,
+    SourceCalled,
+)
 from market.sessions import HOUR_US, day_start_us
 from services.fetcher.actor import build
 from services.fetcher.core.answers import Answer, QuoteAnswer
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.state import Collector
+from services.fetcher.core.state import KINDS, Collector
 from services.fetcher.effects import Fetch, Fetched, Open
 from services.fetcher.sources import finnhub
 from tests.services.fetcher.kit import OPTIONS, flat, table
@@ -131,6 +137,29 @@ def test_who_asks_in_the_middle_of_it_is_answered_at_once() -> None:
     }
     assert kinds == {"quote", "1d", "1h"}
     assert market.now_us - asked_us < 3_000_000
+
+
+def test_what_waits_is_told_by_lane_with_its_oldest_wish_and_who_is_next() -> None:
+    market = Market(watching())
+    market.run(START + 30_000_000)
+    market.deck.tell(market.now_us, FetchNow(NAMES[-1]))
+    told = market.deck.ask(market.now_us, CollectorStatus()).reply
+    assert isinstance(told, CollectorState)
+    brought = {
+        kind: sum(
+            market.deck.state.of(one).lane(kind).answered_us > 0
+            for one in market.deck.state.watchlist
+        )
+        for kind in KINDS
+    }
+    queues = {(one.source, one.lane): one for one in told.queues}
+    assert set(queues) == {("finnhub", "quote"), ("yahoo", "1d"), ("yahoo", "1h")}
+    quotes, days = queues["finnhub", "quote"], queues["yahoo", "1d"]
+    assert (quotes.waiting, quotes.asked) == (TICKERS - brought["quote"], 1)
+    assert (days.waiting, days.asked) == (TICKERS - brought["1d"], 1)
+    assert quotes.first[0] == days.first[0] == NAMES[-1]
+    assert (quotes.oldest_us, days.oldest_us) == (START, START)
+    assert told.resting == TICKERS - brought["1d"]  # an hour waits for its day
 
 
 def test_a_cycle_that_was_cut_short_goes_on_where_it_was() -> None:

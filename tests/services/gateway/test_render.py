@@ -61,6 +61,8 @@ COLLECTOR = {
     "sources": [],
     "budgets": [],
     "backfills": [],
+    "venues": [],
+    "queues": [],
     "cycle": {
         "asked": 3,
         "brought": 2,
@@ -97,6 +99,30 @@ def test_a_history_that_is_being_fetched_has_a_bar() -> None:
     left = [{"ticker": "QQQ", "done": 1, "of": 2, "waits_for": ["1h"]}]
     shown = render.collector(COLLECTOR | {"watchlist": ["SPY", "QQQ"], "backfills": left})
     assert "[###############.....] 3 of 4, waiting: QQQ" in shown
+
+
+def test_what_waits_is_shown_by_lane_with_who_is_next() -> None:
+    queue = {
+        "source": "yahoo",
+        "lane": "1h",
+        "waiting": 412,
+        "asked": 1,
+        "oldest": "2026-11-20T15:00:00Z",
+        "first": ["NVDA", "SPY"],
+    }
+    shown = render.collector(COLLECTOR | {"queues": [queue]})
+    assert "waits for  lane  tickers  asked  since                 next" in shown
+    assert "yahoo      1h    412      1      2026-11-20T15:00:00Z  NVDA SPY" in shown
+
+
+def test_other_markets_are_shown_beside_new_york() -> None:
+    venues = [
+        {"venue": "us", "market": "closed", "next_session": "2026-11-23T14:30:00Z"},
+        {"venue": "crypto", "market": "open", "next_session": "2026-11-21T00:00:00Z"},
+    ]
+    shown = render.collector(COLLECTOR | {"venues": venues})
+    assert "market     closed, next session 2026-11-23T14:30:00Z" in shown
+    assert "crypto     open, next session 2026-11-21T00:00:00Z" in shown
 
 
 def test_a_simulated_event_is_marked_even_where_its_body_is_too_large_to_show() -> None:

@@ -30,8 +30,8 @@ export class Collector {
       this.history.hidden = backfills.length === 0;
       this.history.replaceChildren(...historyBar(backfills, tickers));
     });
-    this.showSources = onChange((told, budgets, seconds) => {
-      const lines = told.map((source) => sourceLine(source, budgets, seconds * 1000));
+    this.showSources = onChange((told, budgets, queues, seconds) => {
+      const lines = told.map((source) => sourceLine(source, budgets, queues, seconds * 1000));
       this.sources.replaceChildren(...lines);
     });
     root.append(
@@ -63,7 +63,8 @@ export class Collector {
     this.put("cached", number(collector.cache_entries));
     this.showRun("last-run", instant(collector.last_run), now);
     this.showRun("next-run", instant(collector.next_run), now);
-    this.showSources(collector.sources, collector.budgets, Math.floor(now / 1000));
+    const { sources, budgets, queues } = collector;
+    this.showSources(sources, budgets, queues ?? [], Math.floor(now / 1000));
     this.put("cycle", cycleWords(collector.cycle));
     this.showHistory(collector.backfills ?? [], collector.tickers_tracked);
   }

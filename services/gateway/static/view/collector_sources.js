@@ -1,12 +1,13 @@
 // The sources of the collector: how each fares, what its budget still holds, when it is tried next.
 
-import { instant, moment } from "../model/format.js";
+import { instant, moment, span } from "../model/format.js";
 import { h } from "./dom.js";
 
 const SHAPES = { ready: "●", limited: "◐", off: "○" };
 const NEARLY_USED = 0.8;
 
-export function sourceLine(source, budgets, now) {
+export function sourceLine(source, budgets, queues, now) {
+  const waiting = queues.filter((one) => one.source === source.source);
   const budget = budgets.find((one) => one.source === source.source);
   const state = !source.usable ? "off" : source.reason || trying(source) ? "limited" : "ready";
   const name = h("b", { class: source.source === "simulated" ? "sim-text" : null }, source.source);
@@ -17,7 +18,20 @@ export function sourceLine(source, budgets, now) {
     name,
     budget ? budgetBar(budget) : h("span", { class: "soft budget" }, unlimited(source)),
     why(source, now),
+    waiting.length ? waits(waiting, now) : null,
   );
+}
+
+// What waits for a call, since when, and who is next: who asks goes first, then the protected.
+function waits(queues, now) {
+  const count = queues.reduce((sum, { waiting }) => sum + waiting, 0);
+  const since = Math.min(...queues.map(({ oldest }) => instant(oldest)));
+  const lanes = queues.map(({ lane, waiting, asked, first }) => {
+    const wanted = asked ? `, ${asked} of them asked for` : "";
+    return `${lane}: ${waiting}${wanted}; next ${first.join(", ")}`;
+  });
+  const text = `${count} waiting, the oldest for ${span(Math.max(0, now - since) / 1000)}`;
+  return h("span", { class: "soft queue", "data-field": "queue", title: lanes.join("\n") }, text);
 }
 
 const unlimited = ({ source }) => (source === "simulated" ? "makes prices up" : "");
