@@ -9,8 +9,8 @@ _SYNC = (
     ": the ratio is the disk's sync time over that, and small where the disk syncs fast."
 )
 _TURN = (
-    "A turn of one event is a frame, a mark and an acknowledgement of its own, each of them Python "
-    "in the broker; the row is the smaller part (the stages below)."
+    "Messages and commits are shared by many turns; each is decoded, held against its producer's "
+    "mark, staged and acknowledged by itself, in Python; the row is the smaller part (see below)."
 )
 _CPU = (
     "Both sync once for many events, so it is CPU against CPU: the broker's Python against {peer}."
