@@ -75,6 +75,7 @@ class FetcherSettings(msgspec.Struct, frozen=True, kw_only=True):
     watchlist: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     extended_symbols: bool = False
     finnhub_per_minute: Annotated[int, Meta(ge=1, le=300)] = 60
+    streaming: bool = True
     raw_days: Annotated[int, Meta(ge=0, le=3650)] = 7
     raw_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
     files_folder: str = ""

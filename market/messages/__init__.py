@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bus.message import Contract
-from market.messages import analyzer, cache, exchange, fetcher, history, indicators, news
+from market.messages import analyzer, cache, exchange, fetcher, history, indicators, news, stream
 
-CONTRACT = Contract.of(fetcher, history, exchange, news, indicators, cache, analyzer)
+CONTRACT = Contract.of(fetcher, history, stream, exchange, news, indicators, cache, analyzer)

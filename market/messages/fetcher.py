@@ -20,8 +20,8 @@ Price = words.Price
 Caller = Source
 """Whoever the collector calls: a source, or the ``calendar``."""
 
-Capability = Literal["quote", "bars", "news", "market_status"]
-Asked = Literal["quote", "bars", "news", "market_status", "sessions"]
+Capability = Literal["quote", "bars", "trades", "news", "market_status"]
+Asked = Literal["quote", "bars", "trades", "news", "market_status", "sessions"]
 GateState = Literal[
     "closed",  # it is asked
     "half_open",  # one call at a time tries it again
@@ -132,7 +132,8 @@ class FetchRequested(Event, frozen=True):
 class SourceCalled(Event, frozen=True):
     """A call to a source is about to be made; said before it, so that budgets survive crash loops.
 
-    The ``calendar`` is asked for ``sessions`` (its ticker is the exchange) and has no budget. At
+    The ``calendar`` is asked for ``sessions`` (its ticker is the exchange) and has no budget. A
+    call for ``trades`` opens the stream, for all tickers at once (its ticker is ``-``). At
     ``deadline_us`` a call without an answer counts as lost.
     """
 
@@ -194,7 +195,11 @@ class SourceShared(Event, frozen=True):
 
 
 class Quote(Event, frozen=True):
-    """The last price of a ticker, with the provider's own time of it."""
+    """The last price of a ticker, with the provider's own time of it.
+
+    One that was ``streamed`` is a trade: it comes once a second at most, has no answer's hash, and
+    its open, high, low and previous close go on from the quote before.
+    """
 
     stream: ClassVar[str] = "market.quote"
     keyed_by: ClassVar[tuple[str, ...]] = ("ticker",)
@@ -209,6 +214,7 @@ class Quote(Event, frozen=True):
     previous_close: Price | None = None
     volume: Annotated[float, Meta(ge=0)] | None = None
     answer_hash: str = ""
+    streamed: bool = False
 
 
 class Bars(Event, frozen=True):
@@ -387,7 +393,8 @@ class CapabilityState(msgspec.Struct, frozen=True):
 class SourceState(msgspec.Struct, frozen=True):
     """How a source fares: whether it is used, why not, and when it is tried next.
 
-    It is usable while it may be asked for prices.
+    It is usable while it may be asked for prices. ``streaming`` are the tickers whose trades it
+    tells as they happen.
     """
 
     source: Caller
@@ -396,6 +403,7 @@ class SourceState(msgspec.Struct, frozen=True):
     retry_at_us: int = 0
     last_answer_us: int = 0
     capabilities: tuple[CapabilityState, ...] = ()
+    streaming: tuple[str, ...] = ()
 
 
 class Backfill(msgspec.Struct, frozen=True):

@@ -45,6 +45,8 @@ from services.fetcher.effects import (
     Simulate,
 )
 from services.fetcher.perform import PERFORMERS
+from services.fetcher.stream.desk import StreamDesk
+from services.fetcher.stream.effects import Connected, Heard
 
 RECENT_US = 10_000_000
 """Yahoo serves a chart from its cache for 10 seconds: asking sooner brings nothing newer."""
@@ -72,6 +74,8 @@ def build(options: Options) -> Actor[Collector]:
     actor.decide(Fetched)(desk.fetched)
     actor.decide(FetchFailed)(desk.failed)
     actor.decide(SessionsRead)(desk.sessions_read)
+    actor.decide(Connected)(desk.stream.connected)
+    actor.decide(Heard)(desk.stream.heard)
     actor.answer(CollectorStatus)(desk.status)
     actor.due(desk.due)
     for effect, perform in PERFORMERS.items():
@@ -85,6 +89,7 @@ class Desk:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.queues = Queues(options)
+        self.stream = StreamDesk(options)
 
     def open(self, state: Collector, command: Open, now_us: int) -> Output:
         """Track what is always tracked; go on where the tape ends, with one cycle at once."""
@@ -210,11 +215,12 @@ class Desk:
                 tell_failure(draft, self.options, call, LOST)
         draft.say(*gates.after_time(draft.state, self.options, now_us))
         turned = self._turn(draft)
+        stream = self.stream.due(draft)
         planned = plan(draft.state, self.options, self.queues, now_us)
         draft.say(*planned.calls)
         work = [self._work(state, call, now_us) for call in planned.calls]
         saves = self._saves(draft) if turned else []
-        return Tick((*draft.events, *work, *saves), self._alarm(draft, planned.again_us))
+        return Tick((*draft.events, *stream, *work, *saves), self._alarm(draft, planned.again_us))
 
     def _begin(self, draft: Draft) -> None:
         draft.say(CollectorStarted(), *gates.at_start(draft.state, self.options, process=False))
@@ -249,7 +255,8 @@ class Desk:
         self.queues.look(draft.state, draft.now_us)
         deadlines = [call.deadline_us for call in calls_under_way(draft.state, self.queues)]
         moves = gates.next_move_us(draft.state, self.options)
-        alarms = [again_us, coming.at_us if coming else 0, *deadlines, *moves]
+        stream = self.stream.alarms(draft.state, draft.now_us)
+        alarms = [again_us, coming.at_us if coming else 0, *deadlines, *moves, *stream]
         return min((at_us for at_us in alarms if at_us > draft.now_us), default=None)
 
     def _said(self, draft: Draft) -> Output:

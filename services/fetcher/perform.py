@@ -23,6 +23,7 @@ from services.fetcher.effects import (
 )
 from services.fetcher.ports import Ports
 from services.fetcher.sources import calendar, read, real, simulated
+from services.fetcher.stream import perform as stream
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ PERFORMERS: dict[type[Effect], Callable[[Any, Ports], Command | None]] = {
     Simulate: simulate,
     ReadSessions: read_sessions,
     Save: save,
+    **stream.PERFORMERS,
 }
 """Every effect of the collector, with what carries it out."""
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bus.clock import SystemClock
 from bus.saving import replace_file
 from config.settings import Secret, Settings
 from services.fetcher.child.client import Child, ChildProcess
 from services.fetcher.folder import Folder, OwnFolder
 from services.fetcher.http import Http, get
 from services.fetcher.shelf import DayShelf, Keeper
+from services.fetcher.stream.port import Trades
 
 
 class Files(Protocol):
@@ -33,6 +35,7 @@ class Ports:
     files: Files
     folder: Folder
     keeper: Keeper
+    trades: Trades
 
 
 class HomeFiles:
@@ -54,6 +57,8 @@ class HomeFiles:
 
 def real_ports(settings: Settings) -> Ports:
     """The ports of a running collector; nothing is started before it is needed."""
+    from services.fetcher.stream.finnhub import FinnhubTrades  # it reads what the sources read
+
     fetcher = settings.fetcher
     memory = settings.state_dir / "files_read.json"
     bytes_max = fetcher.raw_megabytes * 1_000_000
@@ -65,4 +70,5 @@ def real_ports(settings: Settings) -> Ports:
         files=HomeFiles(settings.home),
         folder=OwnFolder(settings.files_folder, fetcher.files_zone, memory),
         keeper=Keeper(shelf, settings.finnhub_api_key),
+        trades=FinnhubTrades(settings.finnhub_api_key, SystemClock()),
     )

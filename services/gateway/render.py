@@ -273,7 +273,9 @@ def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
         name = source["source"]
         for one in source["capabilities"]:
             state = one["state"].replace("_", " ")
-            yield (name, one["capability"], state, one["reason"], one["retry_at"])
+            live = source.get("streaming") if one["capability"] == "trades" else None
+            why = one["reason"] or (f"{len(live)} live" if live else "")
+            yield (name, one["capability"], state, why, one["retry_at"])
         if not source["capabilities"]:
             state = "ready" if source["usable"] else "not used"
             yield (name, "", state, source["reason"], source["retry_at"])

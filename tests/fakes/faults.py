@@ -183,6 +183,23 @@ class Shut(Fault, frozen=True, tag="shut"):
     holiday: str = "National Day of Mourning"
 
 
+# Faults of the stream.
+
+
+class Mute(Fault, frozen=True, tag="mute"):
+    """The stream stands, takes subscriptions, and never says a word."""
+
+
+class Frames(Fault, frozen=True, tag="frames"):
+    """The stream says these frames, each once, before all others."""
+
+    bodies: tuple[str, ...]
+
+
+class Pongless(Fault, frozen=True, tag="pongless"):
+    """The stream tells trades, and answers no ping."""
+
+
 AnyFault = (
     Normal
     | Refused
@@ -211,4 +228,7 @@ AnyFault = (
     | NoRows
     | Hostile
     | Shut
+    | Mute
+    | Frames
+    | Pongless
 )

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -59,6 +60,7 @@ from tests.fakes.networks import black_hole, proxy_environment, refused
 from tests.fakes.plan import Plan, PlanChange
 from tests.fakes.proxy import Proxy
 from tests.fakes.spoil import spoil
+from tests.fakes.stream import STREAM_HOST, Streams
 from tests.fakes.wire import CONNECT, Answer, Call, Provider, Request, Target, json_answer
 from tests.fakes.yahoo import Yahoo
 
@@ -70,7 +72,7 @@ NOTES_MAX = 100_000
 class Providers:
     """Both providers behind one proxy; a context manager, and safe to ask while it serves."""
 
-    hosts = frozenset(finnhub.HOSTS + yahoo.HOSTS)
+    hosts = frozenset((*finnhub.HOSTS, STREAM_HOST, *yahoo.HOSTS))
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Providers:
         self._market = market or Market()
         self._finnhub = Finnhub(self._market, keys)
         self._yahoo = Yahoo(self._market)
+        self.trades = Streams(self.plan, self._market, keys, clock)
         self._noted = threading.Condition()
         self._calls: deque[Call] = deque(maxlen=NOTES_MAX)
         self._foreign: deque[str] = deque(maxlen=NOTES_MAX)
@@ -194,6 +197,14 @@ class Providers:
             self._note(request, target, now, status, fault, rests)
         return answer, fault
 
+    def streams(self, host: str) -> bool:
+        """Whether what is said inside a connection to this host is a stream."""
+        return host == STREAM_HOST
+
+    def stream(self, connection: socket.socket, stopping: threading.Event) -> None:
+        """Serve a stream of trades; see `trades` for what is noted of it."""
+        self.trades.serve(connection, stopping)
+
     def control(self, request: Request) -> Answer:
         """The pages of the proxy itself: POST /_plan, GET /_calls, /_counters, /_truth/SYMBOL."""
         match request.method, request.path.split("/")[1:]:
@@ -260,7 +271,7 @@ class Providers:
 
 
 def _provider_of(host: str) -> Provider:
-    return "finnhub" if host in finnhub.HOSTS else "yahoo"
+    return "finnhub" if host in (*finnhub.HOSTS, STREAM_HOST) else "yahoo"
 
 
 def clock_from(start: datetime) -> Callable[[], float]:

@@ -41,6 +41,12 @@ class Site(Protocol):
     def respond(self, request: Request) -> tuple[Answer, AnyFault | None]:
         """The answer of an imitated host, and the fault of its delivery."""
 
+    def streams(self, host: str) -> bool:
+        """Whether what is said inside a connection to this host is a stream."""
+
+    def stream(self, connection: socket.socket, stopping: threading.Event) -> None:
+        """Serve a stream until its client or the proxy ends it."""
+
     def control(self, request: Request) -> Answer:
         """The answer of the proxy's own pages (plain HTTP)."""
 
@@ -190,6 +196,9 @@ class _Door(_Quiet):
             except OSError:
                 if not self.proxy.stopping.is_set():
                     self.proxy.site.note_distrust(host)
+                return
+            if self.proxy.site.streams(host):
+                self.proxy.site.stream(connection, self.proxy.stopping)
                 return
             _Host(connection, self.client_address, self.proxy, host)
 

@@ -113,6 +113,7 @@ def settings(providers: Providers, watchlist: Sequence[str] = TICKERS) -> dict[s
         **providers.environment,
         "FINNHUB_API_KEY": GOOD_KEY,
         "TAPEDECK_FETCHER__SOURCES": "finnhub,yahoo",
+        "TAPEDECK_FETCHER__STREAMING": "false",
         "TAPEDECK_FETCHER__WATCHLIST": ",".join(watchlist),
         "TAPEDECK_SUPERVISOR__BACKOFF_MAX_SECONDS": "0.2",
     }

@@ -18,7 +18,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     ``pause_seconds_max``. ``key_hash`` tells the key in use from another one; empty where the
     source needs none. The last ``reserve_per_minute`` calls of a minute are for who waits, not for
     cycles. An ``adaptive`` source's budget is halved at a 429, and creeps up again.
-    With ``shares_only`` it is not asked for indices, coins, currencies and futures.
+    With ``shares_only`` it is not asked for indices, coins, currencies and futures. Its stream, if
+    it has one, tells the trades of ``streams`` tickers at most.
     """
 
     name: Caller
@@ -36,6 +37,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     answer_bytes_max: int = 1_000_000
     key_hash: str = ""
     shares_only: bool = False
+    streams: int = 0
 
 
 class Unusable(msgspec.Struct, frozen=True):

@@ -26,19 +26,18 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
+from market.messages.stream import StreamClosed, StreamOpened, StreamRefused
 from market.sessions import joined
 from market.symbols import MARK, PROTECTED, is_simulated
 from market.venues import venue_of
-from services.fetcher.core import listing, past, trust
+from services.fetcher.core import listing, past, streaming, trust
 from services.fetcher.core.bars import rows_of, tail_rows
-from services.fetcher.core.doubt import doubted_since_us
 from services.fetcher.core.histories import HISTORY_FOLDS
 from services.fetcher.core.state import (
     Collector,
     Cycle,
     Flight,
     Lane,
-    Refusal,
     Row,
     kind_of,
     with_lane,
@@ -79,6 +78,7 @@ def cycle_started(state: Collector, fact: Fact[CycleStarted]) -> Collector:
         state = replace(state, cycle_started_us=fact.at_us, cycled_us={})
     if fact.event.by == "process":
         state = _as_a_new_process(state, fact.at_us)
+    state = streaming.at_cycle(state, fact.at_us)
     return _forgiven(state) if fact.event.by in ("process", "start") else state
 
 
@@ -116,6 +116,8 @@ def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
     """The call counts in its source's budget, and is under way."""
     call = fact.event
     state = trust.called(state, call.source, fact.at_us)
+    if call.capability == "trades":
+        return streaming.called(state, fact)
     flight = Flight(call.source, fact.at_us, call.deadline_us)
     kind = kind_of(call.capability, call.timeframe)
     if kind is None:
@@ -129,10 +131,12 @@ def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
     quote = fact.event
     if quote.ticker not in state.series:
         return state
+    if quote.streamed:
+        return streaming.quoted(state, fact)
     before = state.of(quote.ticker).lane("quote")
     state = trust.ended(state, before, quote.source, fact.at_us)
     lane = _answered(before, quote.source, fact.at_us)
-    lane = replace(lane, latest_us=quote.market_time_us, price=quote.price)
+    lane = streaming.framed(lane, quote, fact.at_us)
     state = _is_known(with_lane(state, quote.ticker, "quote", lane), quote.ticker)
     return trust.answered(state, quote.source, "quote", fact.at_us)
 
@@ -163,6 +167,8 @@ def backfilled(state: Collector, fact: Fact[HistoryBackfilled]) -> Collector:
 def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     """The lane remembers who said no; the source may have to rest."""
     event = fact.event
+    if event.capability == "trades":
+        return streaming.refused(state, fact)
     kind = kind_of(event.capability, event.timeframe)
     if kind is None:
         state = trust.ended(state, state.calendar, event.source, fact.at_us)
@@ -177,6 +183,11 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
         )
         state = with_series(state, event.ticker, series)
     return trust.refused(state, event)
+
+
+def stream_refused(state: Collector, fact: Fact[StreamRefused]) -> Collector:
+    """Told for who watches: what was refused is nowhere else."""
+    return state
 
 
 def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
@@ -204,6 +215,9 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     SourceShared: trust.shared,
     Sessions: opened,
     **HISTORY_FOLDS,
+    StreamOpened: streaming.opened,
+    StreamClosed: streaming.closed,
+    StreamRefused: stream_refused,
 }
 """Every event that the collector hears, with what it does."""
 
@@ -239,6 +253,7 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
     }
+    state = streaming.ended(state, at_us)
     return replace(state, series=series, calendar=replace(state.calendar, flight=None))
 
 
@@ -247,20 +262,8 @@ def _answered(lane: Lane, source: str, at_us: int) -> Lane:
 
 
 def _refused(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
-    before = lane.refusal(event.source)
-    times = before.times + 1 if before else 1
-    refusal = Refusal(
-        event.source,
-        event.reason,
-        at_us,
-        event.retry_at_us,
-        times,
-        event.value,
-        doubted_since_us(before, event.reason, event.value, at_us),
-    )
-    others = tuple(one for one in lane.refusals if one.source != event.source)
-    lane = replace(lane, refusals=(*others, refusal), flight=_still(lane, event.source))
-    return replace(lane, answered_us=0) if event.reason == "doubtful" else lane
+    lane = trust.refusing(lane, event, at_us)
+    return replace(lane, flight=_still(lane, event.source))
 
 
 def _past(before: Lane, bars: Bars, tail: tuple[Row, ...], table: Sessions) -> past.Past:

@@ -37,9 +37,13 @@ def after_failure(
             return _moved(state, source, source.capabilities, "stopped", failure.message)
         case "rate_limited":
             return list(_paused(state, source, failure, retry_at_us, now_us))
-        case "forbidden" if call.ticker.isalnum():
+        case "forbidden" if call.ticker.isalnum() or call.capability == "trades":
             text = f"forbidden to this key: {failure.message}"
             return _moved(state, source, (call.capability,), "forbidden", text, retry_at_us)
+        case "unreachable" | "provider_error" | "invalid" if call.capability == "trades":
+            times = state.gate_of(source.name, "trades").times + 1
+            text = failure.message
+            return _moved(state, source, ("trades",), "open", text, retry_at_us, times)
         case "unreachable" | "provider_error" | "invalid":
             return _failed(state, source, call, failure, now_us)
     return after_answer(state, source, call.capability)

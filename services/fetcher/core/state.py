@@ -64,12 +64,32 @@ class Refusal(msgspec.Struct, frozen=True):
     since_us: int = 0
 
 
+class Frame(NamedTuple):
+    """What stands around a ticker's last price: when it was said, by what, within which range.
+
+    ``polled_us`` is when a source that is polled told it last, ``refused_us`` when it was last said
+    of a trade that it is not believed.
+    """
+
+    said_us: int = 0
+    polled_us: int = 0
+    refused_us: int = 0
+    streamed: bool = False
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    previous_close: float | None = None
+
+
+NO_FRAME = Frame()
+
+
 class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     """One kind of data of one ticker: when it was brought, what is under way, who refused since.
 
     ``latest_us`` is the market time of the last quote, or the start of the last bar, ``price`` its
     price or close, ``source`` who brought it; ``tail`` are the last bars that were said, ``past``
-    is what is remembered beyond them.
+    is what is remembered beyond them. ``frame`` is what stands around a quote.
     """
 
     answered_us: int = 0
@@ -80,6 +100,7 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     refusals: tuple[Refusal, ...] = ()
     tail: tuple[Row, ...] = ()
     past: Past = NO_PAST
+    frame: Frame = NO_FRAME
 
     def refusal(self, source: str) -> Refusal | None:
         """The last no of this source since the last answer."""
@@ -209,6 +230,21 @@ class Cycle(msgspec.Struct, frozen=True):
     by: str
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """The one connection that tells trades: what is under way, and since when it stands.
+
+    ``attempt`` names the last attempt (by its deadline), which was made at ``tried_us``;
+    ``attempts`` counts those in a row that did not last. ``opened_us`` is 0 while none stands.
+    """
+
+    source: str = ""
+    attempt: int = 0
+    attempts: int = 0
+    tried_us: int = 0
+    opened_us: int = 0
+    flight: Flight | None = None
+
+
 class Collector(msgspec.Struct, frozen=True):
     """The whole state; ``told`` says whether the tape holds a start or a stop.
 
@@ -229,6 +265,7 @@ class Collector(msgspec.Struct, frozen=True):
     gates: dict[str, Gate] = field(default_factory=dict)
     table: Sessions = NO_SESSIONS
     calendar: Lane = NO_LANE
+    stream: Stream = Stream()
 
     def of(self, key: str) -> Series:
         """The series of a key; an empty one where nothing is known."""
@@ -284,8 +321,8 @@ def rank(ticker: str) -> int:
 
 
 def kind_of(asked: Asked, timeframe: Timeframe | None) -> Kind | None:
-    """The lane that a call belongs to; None for the calendar's."""
-    if asked == "sessions":
+    """The lane that a call belongs to; None for the calendar's and the stream's."""
+    if asked in ("sessions", "trades"):
         return None
     return timeframe if asked == "bars" and timeframe else "quote"
 

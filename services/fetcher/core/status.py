@@ -21,7 +21,7 @@ from market.messages.history import Listing, Settling
 from market.sessions import day_of, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from market.venues import Venue, hours
-from services.fetcher.core import budget, schedule
+from services.fetcher.core import budget, schedule, streaming
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.gates import PRICES
 from services.fetcher.core.outlook import OpenLane
@@ -49,7 +49,7 @@ def status(state: Collector, options: Options, queues: Queues, now_us: int) -> C
         fetching=_fetching(state),
         budgets=tuple(_budget(state, one, now_us) for one in options.real if one.per_minute),
         sources=(
-            *(_source(state, one, now_us) for one in options.sources),
+            *(_source(state, options, one, now_us) for one in options.sources),
             *(SourceState(one.name, usable=False, reason=one.reason) for one in options.unusable),
         ),
         cycle=state.last_cycle,
@@ -99,6 +99,7 @@ def status_file(state: CollectorState) -> bytes:
                 "reason": one.reason,
                 "retry_at": iso(one.retry_at_us),
                 "last_answer": iso(one.last_answer_us),
+                "streaming": one.streaming,
                 "capabilities": {
                     each.capability: {
                         "state": each.state,
@@ -194,7 +195,7 @@ def _budget(state: Collector, source: Declaration, now_us: int) -> Budget:
     )
 
 
-def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
+def _source(state: Collector, options: Options, source: Declaration, now_us: int) -> SourceState:
     """A source is usable while it may be asked for prices; what keeps the rest is said too."""
     gates = {one: state.gate_of(source.name, one) for one in source.capabilities}
     shut = {one: gate for one, gate in gates.items() if gate.until_us > now_us}
@@ -208,4 +209,5 @@ def _source(state: Collector, source: Declaration, now_us: int) -> SourceState:
             CapabilityState(one, gate.state, gate.reason, gate.retry_at_us, gate.since_us)
             for one, gate in gates.items()
         ),
+        streaming=streaming.heard(state, options, source.name, now_us),
     )

@@ -16,7 +16,7 @@ from market.messages.fetcher import (
 )
 from market.sessions import DAY_US
 from market.symbols import is_simulated
-from services.fetcher.core import budget, chronicle, failover, gates, listing
+from services.fetcher.core import budget, chronicle, failover, gates, listing, streaming
 from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.core.bars import bars_said
 from services.fetcher.core.declaration import Declaration, Options
@@ -56,6 +56,11 @@ def tell_failure(draft: Draft, options: Options, call: SourceCalled, failure: Fa
         _refuse(draft, options, call, failure)
 
 
+def tell_loss(draft: Draft, options: Options, call: SourceCalled, failure: Failure) -> None:
+    """Say that the stream which this call had opened is gone."""
+    _refuse(draft, options, call, failure)
+
+
 def table_fault(table: Sessions) -> str:
     """Why a table of sessions is not believed; empty where it is."""
     if not table.date:
@@ -69,6 +74,8 @@ def table_fault(table: Sessions) -> str:
 
 def lane_of(state: Collector, call: SourceCalled) -> Lane:
     """The lane that a call is made for."""
+    if call.capability == "trades":
+        return streaming.lane_of(state.stream)
     kind = kind_of(call.capability, call.timeframe)
     return state.of(call.ticker).lane(kind) if kind else state.calendar
 

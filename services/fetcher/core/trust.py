@@ -13,8 +13,9 @@ from market.messages.fetcher import (
     SourceSlowed,
 )
 from services.fetcher.core import budget
+from services.fetcher.core.doubt import doubted_since_us
 from services.fetcher.core.gates import FAILURES
-from services.fetcher.core.state import Collector, Gate, Health, Lane, gate_key
+from services.fetcher.core.state import Collector, Gate, Health, Lane, Refusal, gate_key
 
 FORGIVEN: frozenset[Reason] = FAILURES
 """What is tried again at once when there is a reason to hope."""
@@ -91,6 +92,23 @@ def refused(state: Collector, event: FetchRefused) -> Collector:
         return _without_failure(state, event.source, event.capability)
     gate = replace(gate, failed=gate.failed or event.ticker)
     return _with_gate(state, event.source, event.capability, gate)
+
+
+def refusing(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
+    """The lane remembers who said no; a doubtful price leaves it as wanted as before."""
+    before = lane.refusal(event.source)
+    refusal = Refusal(
+        event.source,
+        event.reason,
+        at_us,
+        event.retry_at_us,
+        before.times + 1 if before else 1,
+        event.value,
+        doubted_since_us(before, event.reason, event.value, at_us),
+    )
+    others = tuple(one for one in lane.refusals if one.source != event.source)
+    lane = replace(lane, refusals=(*others, refusal))
+    return replace(lane, answered_us=0) if event.reason == "doubtful" else lane
 
 
 def pardoned(state: Collector, source: str, reasons: frozenset[Reason]) -> Collector:

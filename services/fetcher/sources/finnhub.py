@@ -1,6 +1,6 @@
 """Finnhub, by REST with a key: the last price, headlines, whether the exchange is open.
 
-Its free plan has no bars (403, always).
+Its free plan has no bars (403, always). Its stream of trades is in `services.fetcher.stream`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ DECLARED = Declaration(
     per_second=25,  # "on top of all plans' limits, 30 calls a second", less what travel may add
     lost_after_seconds=15.0,
     shares_only=True,
+    streams=50,  # of a free key
 )
 
 BASE_URL = "https://finnhub.io/api/v1"
@@ -83,11 +84,13 @@ NEWS_DAYS = 7
 
 
 def configured(settings: Settings) -> Declaration | Unusable:
-    """It needs a key, and may be asked as often as the key's plan allows."""
+    """It needs a key, and may be asked as often as the key's plan allows; it streams if told to."""
     if not settings.finnhub_api_key:
         return Unusable(DECLARED.name, "no key: set FINNHUB_API_KEY, or go on without")
+    streams: tuple[Asked, ...] = ("trades",) if settings.fetcher.streaming else ()
     return replace(
         DECLARED,
+        capabilities=(*DECLARED.capabilities, *streams),
         per_minute=settings.fetcher.finnhub_per_minute,
         key_hash=key_hash(settings.finnhub_api_key),
     )

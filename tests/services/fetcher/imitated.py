@@ -30,6 +30,7 @@ from tests.fakes.market import Market
 from tests.fakes.plan import Plan
 from tests.fakes.providers import Providers
 from tests.services.fetcher.kit import Clock, FakeFiles, NoShelf, session_table
+from tests.services.fetcher.stream.fake import FakeTrades
 
 NEVER_WHOLE = (Hang, Reset, Cut, Drip)
 """The faults after which there is no answer in time; the others come whole."""
@@ -44,7 +45,8 @@ class Imitated:
         self.providers = Providers(self.plan, clock=lambda: self.clock.seconds, market=market)
         folder = OwnFolder(None, "", Path("unused"))
         keeper = Keeper(NoShelf(), Secret())
-        self.ports = Ports(self._http, Secret(GOOD_KEY), _Child(self), FakeFiles(), folder, keeper)
+        key, child, trades = Secret(GOOD_KEY), _Child(self), FakeTrades()
+        self.ports = Ports(self._http, key, child, FakeFiles(), folder, keeper, trades)
 
     def play(self, deck: Deck[Collector], until_us: int) -> None:
         """Let time pass from alarm to alarm, and do at each what there is to do."""

@@ -38,6 +38,7 @@ from tests.fakes.chart import chart_answer
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
 from tests.fakes.market import Market
 from tests.fakes.sessions import sessions as new_york_sessions
+from tests.services.fetcher.stream.fake import FakeTrades
 
 OPTIONS = Options(
     sources=(finnhub.DECLARED, yahoo.DECLARED, simulated.DECLARED), calendar=calendar.DECLARED
@@ -148,10 +149,11 @@ class World:
         self.http = FakeHttp(self.clock)
         self.child = FakeChild(self.clock)
         self.files = FakeFiles()
+        self.trades = FakeTrades()
         folder = OwnFolder(None, "", Path("unused"))
-        self.ports = Ports(
-            self.http, Secret(self.key), self.child, self.files, folder, Keeper(NoShelf(), Secret())
-        )
+        keeper = Keeper(NoShelf(), Secret())
+        key = Secret(self.key)
+        self.ports = Ports(self.http, key, self.child, self.files, folder, keeper, self.trades)
 
     def cut_off(self) -> None:
         """Nobody can be reached any more."""

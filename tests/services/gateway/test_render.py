@@ -77,6 +77,14 @@ def test_a_cycle_tells_whom_it_could_not_bring() -> None:
     )
 
 
+def test_a_stream_says_how_many_tickers_are_live() -> None:
+    trades = {"capability": "trades", "state": "closed", "reason": "", "retry_at": None}
+    source = {"source": "finnhub", "capabilities": [trades], "streaming": ["SPY", "QQQ"]}
+    lines = render.collector(COLLECTOR | {"sources": [source]}).splitlines()
+    (line,) = [line for line in lines if line.startswith("finnhub")]
+    assert line.split() == ["finnhub", "trades", "closed", "2", "live", "–"]
+
+
 def test_every_capability_of_a_source_has_its_state_its_reason_and_its_next_try() -> None:
     breaker = {"reason": "rate limited", "retry_at": "2026-11-20T12:00:00Z"}
     sources = [

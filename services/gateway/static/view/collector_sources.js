@@ -36,9 +36,11 @@ function waits(queues, now) {
 
 const unlimited = ({ source }) => (source === "simulated" ? "makes prices up" : "");
 
+const ready = ({ streaming }) => (streaming?.length ? `ready, ${streaming.length} live` : "ready");
+
 // When it is tried next comes first: the reason may be longer than there is room for.
 function why(source, now) {
-  const reason = source.reason || trying(source) || (source.usable ? "ready" : "not used now");
+  const reason = source.reason || trying(source) || (source.usable ? ready(source) : "not used now");
   if (!source.retry_at) return h("span", { class: "soft why", title: reason }, reason);
   const next = h("b", {}, `next try ${moment(instant(source.retry_at), now)}`);
   return h("span", { class: "soft why", title: reason }, next, ` · ${reason}`);
