@@ -101,6 +101,7 @@ class Client:
         self._unacked_bytes = 0
         self._outbox: list[Append] = []
         self._outbox_bytes = 0
+        self._rewound_to: int | None = None
         self._asked: dict[int, float] = {}
         self._hello_at_seconds = float("-inf")
 
@@ -277,6 +278,7 @@ class Client:
         if refusal.code == LogRegressed.code:
             raise LogRegressed(refusal.message, refusal.remedy)
         if refusal.code in ("gap", "storage_failed"):
+            self._rewind(refusal)
             return None  # it is sent again in order, with what came before it
         refused = self._settled(refusal.mark)
         if refused is None:
@@ -289,6 +291,16 @@ class Client:
         settled = self._unacked.pop(mark, None)
         self._unacked_bytes -= settled.size if settled else 0
         return settled
+
+    def _rewind(self, refusal: AppendRefused) -> None:
+        """What a dead bus took with it is sent again at once, as soon as the next one misses it.
+
+        Once for each mark that it tells; whatever is lost again waits for its time.
+        """
+        if refusal.code == "gap" and refusal.actual != self._rewound_to:
+            self._rewound_to = refusal.actual
+            for waiting in self._unacked.values():
+                waiting.sent_seconds = float("-inf")
 
     def _close_gap(self, refused: Append) -> None:
         """The turn after a refused one now follows the turn before it.

@@ -212,6 +212,18 @@ def test_a_lost_turn_is_sent_again_after_the_next_heartbeat(rig: Rig) -> None:
     assert (numbers(rig), producer.client.standing.resends) == ([0], 1)
 
 
+@pytest.mark.guarantee("bus-restart")
+def test_what_was_lost_on_the_way_is_sent_again_as_soon_as_the_bus_misses_it(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    producer.link.up = Line(["drop"])
+    for mark in range(3):
+        producer.append(Counted("A", mark), mark=mark)
+        rig.step()
+    rig.until(lambda: producer.client.in_flight == 0)  # and no time passes
+
+    assert (numbers(rig), producer.client.standing.resends) == ([0, 1, 2], 3)
+
+
 @pytest.mark.guarantee("epochs")
 def test_greeting_a_bus_that_is_slow_to_start_again_and_again_gives_one_epoch(
     idle_rig: Rig,
