@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from bus.message import ServiceState
+from market.messages.analyzer import Rule
 from market.messages.cache import CacheEntry
 from market.messages.fetcher import (
     Backfill,
@@ -17,6 +18,7 @@ from market.messages.fetcher import (
     Timeframe,
     VenueState,
 )
+from market.messages.history import Listing, Settling
 from market.messages.indicators import Level, Reading, Trend
 from services.gateway.failures import Failure
 
@@ -48,6 +50,8 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     venues: tuple[VenueState, ...]
     queues: tuple[Queue, ...]
     resting: int
+    settling: tuple[Settling, ...]
+    listings: tuple[Listing, ...]
     seq: int
 
 
@@ -223,4 +227,67 @@ class ReplayAnswer(msgspec.Struct, frozen=True):
     success: bool
     message: str
     said: int
+    seq: int
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Long work that goes on by itself; a cancelled one rests until somebody asks for it.
+
+    ``id`` is what ``cancel`` takes: ``backfill.NVDA``. ``done`` of ``of`` parts are there,
+    ``waits_for`` names the others.
+    """
+
+    id: str
+    kind: Literal["backfill"]
+    ticker: str
+    state: Literal["running", "cancelled"]
+    done: int
+    of: int
+    waits_for: tuple[str, ...]
+
+
+class JobsAnswer(msgspec.Struct, frozen=True):
+    """Every job; after a command where its events end (``seq``, 0 where there was none)."""
+
+    success: bool
+    message: str
+    jobs: tuple[Job, ...]
+    seq: int
+
+
+class EvidenceStep(msgspec.Struct, frozen=True):
+    """An event that a decision rests on, and the provider's answer that it came of, if any.
+
+    ``rests_on`` are the seqs of the steps below it. ``answer_hash`` is empty where no answer was
+    read; ``kept`` says whether its bytes are still there, at ``raw`` over HTTP, and with
+    ``command`` on a terminal.
+    """
+
+    what: str
+    seq: int
+    at_us: int
+    subject: str
+    rests_on: tuple[int, ...] = ()
+    source: str = ""
+    answer_hash: str = ""
+    kept: bool = False
+    raw: str = ""
+    command: str = ""
+
+
+class WhyAnswer(msgspec.Struct, frozen=True):
+    """Why a decision was made: its reason, its rules, and every event under it, down to the bytes.
+
+    ``missing`` are seqs that the evidence names and the tape can no longer show: attach the archive
+    that holds them.
+    """
+
+    ticker: str
+    simulated: bool
+    signal: str
+    reason: str
+    decided_at_us: int
+    rules: tuple[Rule, ...]
+    steps: tuple[EvidenceStep, ...]
+    missing: tuple[int, ...]
     seq: int

@@ -149,6 +149,48 @@ class OneLetter(Arguments, frozen=True):
     seq: Annotated[int, Meta(description="the seq of the event", ge=1, le=SEQ_MAX)]
 
 
+class OneJob(Arguments, frozen=True):
+    """One job."""
+
+    job: Annotated[
+        str,
+        Meta(description="the job, as ./tapedeck jobs lists it: backfill.NVDA", max_length=60),
+    ]
+
+
+class DecisionWanted(Arguments, frozen=True):
+    """One decision."""
+
+    decision: Annotated[
+        str,
+        Meta(
+            description="a ticker, for its latest decision, or the seq of a decision",
+            min_length=1,
+            max_length=40,
+        ),
+    ]
+    as_of: AsOf = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no instant before anybody is asked."""
+        _ = self.as_of_us
+
+    @property
+    def as_of_us(self) -> int | None:
+        """The instant in microseconds UTC; raises `Refused`."""
+        return instant_us(self.as_of) if self.as_of else None
+
+    @property
+    def seq(self) -> int:
+        """The seq of the decision; 0 where it is a ticker that was given."""
+        return int(self.decision) if self.decision.isdecimal() else 0
+
+    @property
+    def key(self) -> str:
+        """The key of the ticker's series; raises `BadTicker`."""
+        return series_key(self.decision)
+
+
 class OneAnswer(Arguments, frozen=True):
     """One raw answer."""
 

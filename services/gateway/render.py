@@ -19,12 +19,12 @@ _FEW = 8
 
 def anything(answer: Answer) -> str:
     """Any answer: its values by name, nested ones indented."""
-    return "\n".join([*_marks(answer), *_lines(answer, 0)])
+    return "\n".join([*marks_of(answer), *_lines(answer, 0)])
 
 
 def message(answer: Answer) -> str:
     """The sentence of a command's answer."""
-    return "\n".join([str(answer["message"]), *_marks(answer)])
+    return "\n".join([str(answer["message"]), *marks_of(answer)])
 
 
 def collector(answer: Answer) -> str:
@@ -42,12 +42,14 @@ def collector(answer: Answer) -> str:
     return "\n\n".join(
         part
         for part in (
-            "\n".join([*_marks(answer), *_pairs(pairs)]),
-            _table(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
-            _table(
+            "\n".join([*marks_of(answer), *_pairs(pairs)]),
+            table_of(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
+            table_of(
                 ("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])
             ),
-            _table(("waits for", "lane", "tickers", "asked", "since", "next"), _queues(answer)),
+            table_of(("waits for", "lane", "tickers", "asked", "since", "next"), _queues(answer)),
+            table_of(("not listed", "state", "why", "last trade"), _listings(answer)),
+            table_of(("unsettled", "day", "asked for", "again at"), _settling(answer)),
             _missing(answer["cycle"]),
         )
         if part
@@ -71,7 +73,7 @@ def watchlist(answer: Answer) -> str:
         )
         for row in answer["tickers"]
     )
-    return "\n".join([*_marks(answer), _table(heads, rows)])
+    return "\n".join([*marks_of(answer), table_of(heads, rows)])
 
 
 def analysis(answer: Answer) -> str:
@@ -91,7 +93,7 @@ def analysis(answer: Answer) -> str:
         *((name, _number(score, 1)) for name, score in scores.items()),
     ]
     head = f"{answer['ticker']}: {answer['reason'] or _DASH}"
-    return "\n".join([head, *_marks(answer), *_pairs(pairs)])
+    return "\n".join([head, *marks_of(answer), *_pairs(pairs)])
 
 
 def bars(answer: Answer) -> str:
@@ -102,7 +104,7 @@ def bars(answer: Answer) -> str:
         (_text(start), *map(_price, prices), _number(volume, 0))
         for start, *prices, volume in zip(*columns, strict=True)
     )
-    return "\n".join([*_marks(answer), _table(heads, rows)])
+    return "\n".join([*marks_of(answer), table_of(heads, rows)])
 
 
 def indicators(answer: Answer) -> str:
@@ -115,7 +117,7 @@ def indicators(answer: Answer) -> str:
         for name in names + rest
     )
     head = str(answer["ticker"])
-    return "\n".join([head, *_marks(answer), _table(("", *timeframes), rows)])
+    return "\n".join([head, *marks_of(answer), table_of(("", *timeframes), rows)])
 
 
 def levels(answer: Answer) -> str:
@@ -129,7 +131,7 @@ def levels(answer: Answer) -> str:
     head = (
         f"{answer['ticker']} {answer['timeframe']}: {_price(answer['price'])}, trend {_text(trend)}"
     )
-    return "\n".join([head, *_marks(answer), _table(heads, rows)])
+    return "\n".join([head, *marks_of(answer), table_of(heads, rows)])
 
 
 def cache(answer: Answer) -> str:
@@ -147,7 +149,7 @@ def cache(answer: Answer) -> str:
         )
         for entry in answer["entries"]
     )
-    return "\n".join([*_marks(answer), _table(heads, rows)])
+    return "\n".join([*marks_of(answer), table_of(heads, rows)])
 
 
 def decisions(answer: Answer) -> str:
@@ -166,12 +168,12 @@ def decisions(answer: Answer) -> str:
         for event in answer["events"]
         if (body := event["event"])
     )
-    return "\n".join([*_marks(answer), _table(heads, rows)])
+    return "\n".join([*marks_of(answer), table_of(heads, rows)])
 
 
 def events(answer: Answer) -> str:
     """One line for each event."""
-    return "\n".join([*_marks(answer), *map(event_line, answer["events"])])
+    return "\n".join([*marks_of(answer), *map(event_line, answer["events"])])
 
 
 def event_line(event: Answer) -> str:
@@ -195,7 +197,7 @@ def health(answer: Answer) -> str:
     )
     why = (answer.get("error") or {}).get("message", "")
     head = "ready" if answer["ready"] else f"not ready: {why or ', '.join(answer['missing'])}"
-    return "\n".join([head, *_bus(answer), _table(heads, rows)])
+    return "\n".join([head, *_bus(answer), table_of(heads, rows)])
 
 
 def raw(answer: Answer) -> str:
@@ -217,7 +219,26 @@ def letters(answer: Answer) -> str:
         )
         for letter in answer["letters"]
     )
-    return _table(heads, rows) or "No dead letters."
+    return table_of(heads, rows) or "No dead letters."
+
+
+def marks_of(answer: Answer) -> list[str]:
+    """What stands over an answer of simulated or stale data."""
+    because = answer.get("stale_because")
+    stale = f"STALE: {because}." if because else STALE
+    return [text for word, text in (("simulated", SIMULATED), ("stale", stale)) if answer.get(word)]
+
+
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Aligned columns under their heads; empty where there is no row."""
+    lines = [tuple(heads), *(tuple(map(_text, row)) for row in rows)]
+    if len(lines) == 1:
+        return ""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 # --- parts -------------------------------------------------------------------------------------
@@ -236,12 +257,6 @@ def _bus(answer: Answer) -> list[str]:
         ("kept out", f"{turns}, bad frames {bus['bad_frames']}"),
     ]
     return _pairs(pairs)
-
-
-def _marks(answer: Answer) -> list[str]:
-    because = answer.get("stale_because")
-    stale = f"STALE: {because}." if because else STALE
-    return [text for word, text in (("simulated", SIMULATED), ("stale", stale)) if answer.get(word)]
 
 
 def _words(row: Answer) -> list[str]:
@@ -283,13 +298,31 @@ def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
 
 def _history(answer: Answer) -> str:
     """How far the first fetch of every ticker's history has come, as a bar and in numbers."""
-    left = answer["backfills"]
-    of = left[0]["of"] * len(answer["watchlist"])
+    cancelled = [one for one in answer["backfills"] if one["cancelled"]]
+    left = [one for one in answer["backfills"] if not one["cancelled"]]
+    if not left:
+        return f"cancelled: {_few(cancelled)}"
+    of = left[0]["of"] * (len(answer["watchlist"]) - len(cancelled))
     done = of - sum(one["of"] - one["done"] for one in left)
     bar = "#" * (_BAR * done // of)
-    waiting = " ".join(one["ticker"] for one in left[:_FEW])
-    more = f" and {len(left) - _FEW} more" if len(left) > _FEW else ""
-    return f"[{bar.ljust(_BAR, '.')}] {done} of {of}, waiting: {waiting}{more}"
+    rest = f", cancelled: {_few(cancelled)}" if cancelled else ""
+    return f"[{bar.ljust(_BAR, '.')}] {done} of {of}, waiting: {_few(left)}{rest}"
+
+
+def _few(jobs: Sequence[Answer]) -> str:
+    names = " ".join(one["ticker"] for one in jobs[:_FEW])
+    return f"{names} and {len(jobs) - _FEW} more" if len(jobs) > _FEW else names
+
+
+def _listings(answer: Answer) -> Iterable[tuple[Any, ...]]:
+    for one in answer["listings"]:
+        yield (one["ticker"], one["state"], one["because"], one["last_trade"])
+
+
+def _settling(answer: Answer) -> Iterable[tuple[Any, ...]]:
+    for one in answer["settling"]:
+        again = one["retry_at"] or "given up"
+        yield (one["ticker"], one["day"], f"{one['times']} times", again)
 
 
 def _budget(budget: Answer) -> tuple[Any, ...]:
@@ -310,17 +343,6 @@ def _missing(cycle: Answer | None) -> str:
     missing = ", ".join(f"{m['ticker']} ({m['reason']})" for m in cycle["missing"])
     brought = f"Last cycle: {cycle['brought']} of {cycle['asked']}"
     return f"{brought}; missing: {missing}" if missing else f"{brought}."
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [tuple(heads), *(tuple(map(_text, row)) for row in rows)]
-    if len(lines) == 1:
-        return ""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
 
 
 def _pairs(pairs: Sequence[tuple[str, Any]]) -> list[str]:

@@ -15,7 +15,7 @@ import msgspec
 from bus.actor import Refused
 from market.decision.answer import AnalysisAnswer
 from market.messages.cache import BarSeries, CacheEntry, TickerSnapshot
-from services.gateway import render
+from services.gateway import render, render_evidence
 from services.gateway.answers import (
     CacheAnswer,
     CacheStateAnswer,
@@ -23,11 +23,13 @@ from services.gateway.answers import (
     EventsAnswer,
     HealthAnswer,
     IndicatorsAnswer,
+    JobsAnswer,
     LettersAnswer,
     LevelsAnswer,
     RawAnswer,
     ReplayAnswer,
     WatchlistAnswer,
+    WhyAnswer,
 )
 from services.gateway.arguments import (
     ArchiveWanted,
@@ -35,11 +37,13 @@ from services.gateway.arguments import (
     BackupWanted,
     BarsWanted,
     DecisionsWanted,
+    DecisionWanted,
     EventsWanted,
     ImportWanted,
     LettersWanted,
     LogWanted,
     OneAnswer,
+    OneJob,
     OneLetter,
     OneOrAllTickers,
     OneTicker,
@@ -50,7 +54,18 @@ from services.gateway.arguments import (
     VerifyWanted,
 )
 from services.gateway.talk import Talk
-from services.gateway.talks import cache, collector, decisions, health, letters, raw, tape, tickers
+from services.gateway.talks import (
+    cache,
+    collector,
+    decisions,
+    health,
+    jobs,
+    letters,
+    raw,
+    tape,
+    tickers,
+    why,
+)
 
 Method = Literal["GET", "POST", "DELETE"]
 
@@ -163,6 +178,24 @@ VERBS: Final[tuple[Verb, ...]] = (
         show=render.message,
     ),
     Verb(
+        name="jobs",
+        help="Long work under way: back-fills, how far each has come, which were cancelled.",
+        answer=JobsAnswer,
+        talk=jobs.jobs,
+        routes=("/api/jobs",),
+        show=render_evidence.jobs,
+    ),
+    Verb(
+        name="cancel",
+        help="Cancel a job; a back-fill goes on when its ticker is fetched or added again.",
+        arguments=OneJob,
+        answer=JobsAnswer,
+        talk=jobs.cancel,
+        method="POST",
+        routes=("/api/jobs/cancel",),
+        show=render.message,
+    ),
+    Verb(
         name="watchlist",
         help="Every tracked ticker at a glance: price, RSI, trend, signal, source, age.",
         answer=WatchlistAnswer,
@@ -250,6 +283,15 @@ VERBS: Final[tuple[Verb, ...]] = (
         talk=decisions.decisions,
         routes=("/api/decisions",),
         show=render.decisions,
+    ),
+    Verb(
+        name="why",
+        help="Why a decision was made: its rules, and its evidence down to the provider's bytes.",
+        arguments=DecisionWanted,
+        answer=WhyAnswer,
+        talk=why.why,
+        routes=("/api/decisions/{decision}/why",),
+        show=render_evidence.why,
     ),
     Verb(
         name="events",

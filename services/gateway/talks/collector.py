@@ -104,5 +104,7 @@ def _answer(state: CollectorState, message: str, seq: int) -> Talk:
         venues=state.venues,
         queues=state.queues,
         resting=state.resting,
+        settling=state.settling,
+        listings=state.listings,
         seq=seq,
     )

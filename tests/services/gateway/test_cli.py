@@ -106,7 +106,8 @@ def test_a_switch_that_is_on_can_be_turned_off(type_: Type, deck: FakeDeck) -> N
 def test_every_question_prints_json_for_programs(type_: Type, verb: object) -> None:
     assert isinstance(verb, type(VERBS[0]))
     needs = verb.arguments.__struct_fields__
-    required = ["nvda"] if "ticker" in needs else [KEPT.hash] if "hash" in needs else []
+    given = {"ticker": "nvda", "hash": KEPT.hash, "decision": "1"}
+    required = [value for name, value in given.items() if name in needs]
     result = type_(verb.name, *required, "--json")
     assert result.exit_code == 0, result.output
     assert isinstance(msgspec.json.decode(result.stdout), dict)

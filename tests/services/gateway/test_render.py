@@ -63,6 +63,8 @@ COLLECTOR = {
     "backfills": [],
     "venues": [],
     "queues": [],
+    "settling": [],
+    "listings": [],
     "cycle": {
         "asked": 3,
         "brought": 2,
@@ -104,9 +106,29 @@ def test_every_capability_of_a_source_has_its_state_its_reason_and_its_next_try(
 
 
 def test_a_history_that_is_being_fetched_has_a_bar() -> None:
-    left = [{"ticker": "QQQ", "done": 1, "of": 2, "waits_for": ["1h"]}]
-    shown = render.collector(COLLECTOR | {"watchlist": ["SPY", "QQQ"], "backfills": left})
-    assert "[###############.....] 3 of 4, waiting: QQQ" in shown
+    left = {"ticker": "QQQ", "done": 1, "of": 2, "waits_for": ["1h"], "cancelled": False}
+    told = COLLECTOR | {"watchlist": ["SPY", "QQQ", "AMD"]}
+    shown = render.collector(told | {"backfills": [left]})
+    assert "[################....] 5 of 6, waiting: QQQ" in shown
+
+    cancelled = left | {"ticker": "AMD", "cancelled": True}
+    shown = render.collector(told | {"backfills": [left, cancelled]})
+    assert "[###############.....] 3 of 4, waiting: QQQ, cancelled: AMD" in shown
+    assert "cancelled: AMD" in render.collector(told | {"backfills": [cancelled]})
+
+
+def test_a_symbol_that_is_not_listed_and_a_day_that_is_not_settled_are_told() -> None:
+    gone = {
+        "ticker": "NVDA",
+        "state": "silent",
+        "because": "the last trade is of 2026-01-05",
+        "last_trade": "2026-01-05T21:00:00Z",
+    }
+    late = {"ticker": "SPY", "day": "2026-01-08", "times": 8, "retry_at": None}
+    shown = render.collector(COLLECTOR | {"listings": [gone], "settling": [late]})
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "NVDA silent the last trade is of 2026-01-05 2026-01-05T21:00:00Z" in lines
+    assert "SPY 2026-01-08 8 times given up" in lines
 
 
 def test_what_waits_is_shown_by_lane_with_who_is_next() -> None:
