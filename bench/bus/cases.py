@@ -10,6 +10,7 @@ from bench.bus.ours import (
     growth,
     idle,
     latency,
+    reading,
     replay,
     requests,
     restart,
@@ -22,6 +23,7 @@ from bench.bus.peers import (
     nats_requests,
     pubsub,
     redis_streams,
+    router,
     sqlite_rows,
 )
 from bench.cases import Case
@@ -91,10 +93,12 @@ _DELIVERIES = (
 _REPLAYS = (
     Case("replay.tapedeck", "Tapedeck, checked, validated, folded", _RATE, replay.folded),
     Case("replay.eventsourcing", "eventsourcing, decoded, folded", _RATE, event_sourcing.folded),
+    Case("replay.stages", "Tapedeck, where a replay's time goes", _COST, reading.staged),
 )
 _REQUESTS = (
     Case("request.tapedeck", "Tapedeck, request and reply", _DELAY, requests.round_trip),
     Case("request.nats", "nats-py, request and reply", _DELAY, nats_requests.round_trip),
+    Case("request.router", "raw DEALER to ROUTER to DEALER and back", _DELAY, router.round_trip),
 )
 _IDLE_SERVERS = (
     Case("idle.tapedeck", "Tapedeck's broker, idle", _IDLE, idle.alone),

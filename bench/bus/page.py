@@ -19,7 +19,7 @@ differ; ratios within a round differ less.*"""
 _WHAT = """\
 ## What is measured
 
-Everybody carries the same event: the quote of a share, 202 bytes as a MessagePack map, of 500
+Everybody carries the same event: the quote of a share, 212 bytes as a MessagePack map, of 500
 tickers. Every case runs once in each round, every other round backwards, so that a busy minute
 troubles all alike; a ratio is taken within a round, and its median is what counts. CPU microseconds
 are of the whole process, all threads; they vary less than rates, but a busy neighbour on the same

@@ -1,4 +1,4 @@
-"""What all of them carry: the quote of a share, 202 bytes as a MessagePack map."""
+"""What all of them carry: the quote of a share, 212 bytes as a MessagePack map."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bus.codec import Codec, Draft
 from market.messages import CONTRACT
 from market.messages.fetcher import Quote
 
-BODY_BYTES = 202
+BODY_BYTES = 212
 TICKERS = 500
 _HASH = "5b1f" * 10
 

@@ -15,7 +15,7 @@ from bench.bus.payload import BODY_BYTES, bodies, body, drafts, said_us
 from bench.measures import percentile
 
 
-def test_everybody_carries_the_same_202_bytes() -> None:
+def test_everybody_carries_the_same_212_bytes() -> None:
     ours = [(draft.subject, bytes(draft.body)) for draft in drafts(1_000)]
 
     assert ours == bodies(1_000)

@@ -14,7 +14,7 @@ WITHIN_SECONDS = 10.0
 
 
 def round_trip(room: Room) -> Sample:
-    """One question at a time, its answer the same 202 bytes; the producer asks."""
+    """One question at a time, its answer the same 212 bytes; the producer asks."""
     with room.home() as home, running_bus(home) as bus:
         workers = {
             "subscriber": Worker(answer, home=str(home), questions=room.paced),

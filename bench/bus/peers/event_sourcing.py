@@ -37,6 +37,7 @@ class Quoted:
     previous_close: float | None
     volume: float | None
     answer_hash: str
+    streamed: bool
 
 
 def saved(room: Room) -> Sample:

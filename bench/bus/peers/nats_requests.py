@@ -14,7 +14,7 @@ from bench.worker import Gate, Worker
 
 
 def round_trip(room: Room) -> Sample:
-    """One question at a time, its answer the same 202 bytes; the producer asks."""
+    """One question at a time, its answer the same 212 bytes; the producer asks."""
     with running_nats(room) as nats:
         workers = {
             "subscriber": Worker(answer, port=nats.port, questions=room.paced),
