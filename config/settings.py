@@ -71,6 +71,8 @@ class FetcherSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     sources: Annotated[tuple[Source, ...], Meta(max_length=10)] = ("finnhub", "yahoo", "simulated")
     interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    news_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 3_600
+    market_status_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 300
     auto_start: bool = True
     watchlist: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     extended_symbols: bool = False

@@ -428,7 +428,7 @@ class Queue(msgspec.Struct, frozen=True):
     """
 
     source: Caller
-    lane: Literal["quote", "1d", "1h"]
+    lane: Literal["quote", "1d", "1h", "news"]
     waiting: int
     asked: int
     oldest_us: int

@@ -21,6 +21,8 @@ def options_of(settings: Settings) -> Options:
         calendar=calendar.DECLARED,
         unusable=tuple(one for one in found if isinstance(one, Unusable)),
         interval_seconds=fetcher.interval_seconds,
+        news_seconds=fetcher.news_seconds,
+        market_status_seconds=fetcher.market_status_seconds,
         auto_start=fetcher.auto_start,
         watchlist=_watchlist(fetcher.watchlist, extended=fetcher.extended_symbols),
         extended_symbols=fetcher.extended_symbols,

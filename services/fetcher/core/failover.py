@@ -47,9 +47,9 @@ class Choice(NamedTuple):
 
 def order(options: Options, key: str, kind: Kind) -> tuple[Declaration, ...]:
     """The sources that can bring this kind for this key, first choice first."""
+    capability, made_up = capability_of(kind), options.simulated
     if is_simulated(key):
-        return (options.simulated,) if options.simulated else ()
-    capability = capability_of(kind)
+        return (made_up,) if made_up and capability in made_up.capabilities else ()
     return tuple(
         source
         for source in options.real

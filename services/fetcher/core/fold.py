@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bus.message import Event, Fact
+from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     Bars,
     CollectorStarted,
@@ -26,6 +27,7 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
+from market.messages.news import News
 from market.messages.stream import StreamClosed, StreamOpened, StreamRefused
 from market.sessions import joined
 from market.symbols import MARK, PROTECTED, is_simulated
@@ -33,13 +35,16 @@ from market.venues import venue_of
 from services.fetcher.core import listing, past, streaming, trust
 from services.fetcher.core.bars import rows_of, tail_rows
 from services.fetcher.core.histories import HISTORY_FOLDS
+from services.fetcher.core.news import remembered
 from services.fetcher.core.state import (
     Collector,
     Cycle,
     Flight,
     Lane,
     Row,
+    exchange_lane,
     kind_of,
+    with_exchange_lane,
     with_lane,
     with_series,
 )
@@ -121,7 +126,8 @@ def called(state: Collector, fact: Fact[SourceCalled]) -> Collector:
     flight = Flight(call.source, fact.at_us, call.deadline_us)
     kind = kind_of(call.capability, call.timeframe)
     if kind is None:
-        return replace(state, calendar=replace(state.calendar, flight=flight))
+        lane = replace(exchange_lane(state, call.capability), flight=flight)
+        return with_exchange_lane(state, call.capability, lane)
     lane = replace(state.of(call.ticker).lane(kind), flight=flight)
     return with_lane(state, call.ticker, kind, lane)
 
@@ -159,6 +165,29 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
 
 
+def headlined(state: Collector, fact: Fact[News]) -> Collector:
+    """The headlines are known from here on, so that they are not told again."""
+    news = fact.event
+    if news.ticker not in state.series:
+        return state
+    before = state.of(news.ticker).lane("news")
+    state = trust.ended(state, before, news.source, fact.at_us)
+    heard = remembered(before.heard, news)
+    lane = _answered(before, news.source, fact.at_us)
+    lane = replace(lane, heard=heard, latest_us=heard[0].published_us if heard else 0)
+    state = with_lane(state, news.ticker, "news", lane)
+    return trust.answered(state, news.source, "news", fact.at_us)
+
+
+def market_heard(state: Collector, fact: Fact[MarketStatus]) -> Collector:
+    """The source's word on the exchange is the last one."""
+    told = fact.event
+    state = trust.ended(state, state.exchange, told.source, fact.at_us)
+    lane = _answered(state.exchange, told.source, fact.at_us)
+    state = replace(state, exchange=lane, market_told=told)
+    return trust.answered(state, told.source, "market_status", fact.at_us)
+
+
 def backfilled(state: Collector, fact: Fact[HistoryBackfilled]) -> Collector:
     """Told for who watches; the bars themselves said it."""
     return state
@@ -171,8 +200,11 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
         return streaming.refused(state, fact)
     kind = kind_of(event.capability, event.timeframe)
     if kind is None:
-        state = trust.ended(state, state.calendar, event.source, fact.at_us)
-        return replace(state, calendar=_refused(state.calendar, event, fact.at_us))
+        before = exchange_lane(state, event.capability)
+        state = trust.ended(state, before, event.source, fact.at_us)
+        lane = _refused(before, event, fact.at_us)
+        state = with_exchange_lane(state, event.capability, lane)
+        return state if event.source == "calendar" else trust.refused(state, event)
     if event.ticker in state.series:
         before = state.of(event.ticker).lane(kind)
         state = trust.ended(state, before, event.source, fact.at_us)
@@ -214,6 +246,8 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     SourceSlowed: trust.slowed,
     SourceShared: trust.shared,
     Sessions: opened,
+    News: headlined,
+    MarketStatus: market_heard,
     **HISTORY_FOLDS,
     StreamOpened: streaming.opened,
     StreamClosed: streaming.closed,
@@ -249,12 +283,15 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
     for one in state.series.values():
         for lane in one.lanes.values():
             state = trust.ended(state, lane, lane.flight.source, at_us) if lane.flight else state
+    if flight := state.exchange.flight:
+        state = trust.ended(state, state.exchange, flight.source, at_us)
     series = {
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
     }
     state = streaming.ended(state, at_us)
-    return replace(state, series=series, calendar=replace(state.calendar, flight=None))
+    calendar, exchange = (replace(x, flight=None) for x in (state.calendar, state.exchange))
+    return replace(state, series=series, calendar=calendar, exchange=exchange)
 
 
 def _answered(lane: Lane, source: str, at_us: int) -> Lane:

@@ -8,7 +8,7 @@ from market.messages.fetcher import Asked, GateState, Reason, SourceCalled, Sour
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.jitter import fraction
-from services.fetcher.core.state import NEVER_US, Collector, Gate
+from services.fetcher.core.state import NEVER_US, Collector, Gate, kind_of
 
 FAILURES: frozenset[Reason] = frozenset({"unreachable", "provider_error", "invalid"})
 """What speaks against a source when it happens to one ticker after another."""
@@ -113,12 +113,16 @@ def _at_start(
 def _failed(
     state: Collector, source: Declaration, call: SourceCalled, failure: Failure, now_us: int
 ) -> list[SourceGated]:
-    """It takes two tickers to open a breaker, and one failed probe to open it again."""
+    """It takes two tickers to open a breaker, and one failed probe to open it again.
+
+    What is asked of the exchange as a whole has no other ticker: there it takes two failures.
+    """
     gate = state.gate_of(source.name, call.capability)
     if gate.state not in ("closed", "half_open"):
         return []
     probed = gate.state == "half_open"
-    if not probed and gate.failed in ("", call.ticker):
+    alone = gate.failed == call.ticker and kind_of(call.capability, call.timeframe) is not None
+    if not probed and (not gate.failed or alone):
         return []
     who = f"again for {call.ticker}" if probed else f"for {gate.failed} and {call.ticker}"
     times = gate.times + 1

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from market.messages.fetcher import SourceCalled
 from market.sessions import NO_SESSIONS
 from market.symbols import MARK, PROTECTED
-from services.fetcher.core import failover, schedule, settling
+from services.fetcher.core import failover, news, schedule, settling
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.state import (
     KINDS,
+    LANES,
     NEVER_US,
     URGENT_US,
     Collector,
@@ -28,7 +29,7 @@ from services.fetcher.core.state import (
     timeframe_of,
 )
 
-_ORDER: dict[Kind, int] = {kind: place for place, kind in enumerate(KINDS)}
+_ORDER: dict[Kind, int] = {kind: place for place, kind in enumerate(LANES)}
 
 
 class Common(NamedTuple):
@@ -38,17 +39,20 @@ class Common(NamedTuple):
     cycle: Cycle | None
     real: bool
     table: bool
+    table_us: int
     shut: tuple[int, ...]
 
 
 class OpenLane(NamedTuple):
     """A lane that wants data; compares in the order in which lanes are served.
 
-    Who waits goes first (``later`` is false), who has failed last; among the others whoever was
-    answered longest ago. ``source`` is whom to ask.
+    Who waits goes first (``later`` is 0), then headlines that somebody asked for (1), then all
+    others (2), who has failed last; among these whoever was answered longest ago. Of headlines
+    ``answered_us`` is when they became due, so that they come after the prices, and come at last.
+    ``source`` is whom to ask.
     """
 
-    later: bool
+    later: int
     failed: int
     rank: int
     answered_us: int
@@ -81,6 +85,7 @@ def common(state: Collector, options: Options) -> Common:
         cycle=state.cycle,
         real=state.of(PROTECTED[0]).has_bars,
         table=state.table != NO_SESSIONS or bool(state.calendar.refusals),
+        table_us=state.calendar.answered_us,
         shut=tuple(
             state.gate_of(source.name, one).until_us
             for source in options.sources
@@ -93,17 +98,24 @@ def outlook(state: Collector, options: Options, ticker: str, now_us: int) -> Out
     """What is to be done for a ticker and its simulated twin."""
     flights = tuple(_flights(state, ticker))
     series = state.series.get(ticker)
-    since_us = wanted_since_us(state, series, now_us) if series else 0
-    if series is None or since_us == 0:
+    if series is None:
+        return Outlook(flights=flights)
+    since_us = wanted_since_us(state, series, now_us)
+    news_us = headlines_due_us(state, options, ticker, now_us)
+    if since_us == 0 and news_us == NEVER_US:
         return Outlook(flights=flights)
     lanes = list(_open_lanes(state, options, ticker, series, since_us, now_us))
+    if news_us <= now_us:
+        lanes.append(_headlines(state, options, ticker, series, news_us, now_us))
     ready = tuple(lane for lane in lanes if lane.source and lane.ready_us <= now_us)
     return Outlook(
         ready=ready,
         resting=len(lanes) - len(ready),
         flights=flights,
-        over=not series.tracked or cycle_over(state, options, ticker, now_us),
-        until_us=min((at for at in _times(state, ticker, lanes) if at > now_us), default=NEVER_US),
+        over=not since_us or not series.tracked or cycle_over(state, options, ticker, now_us),
+        until_us=min(
+            at for at in (*_times(state, ticker, lanes), news_us, NEVER_US) if at > now_us
+        ),
     )
 
 
@@ -116,6 +128,22 @@ def wanted_since_us(state: Collector, series: Series, now_us: int) -> int:
 def waits(series: Series, now_us: int) -> bool:
     """Whether somebody asked for the ticker not long ago."""
     return series.asked_us > 0 and now_us < series.asked_us + URGENT_US
+
+
+def headlines_due_us(state: Collector, options: Options, ticker: str, now_us: int) -> int:
+    """From when on headlines are wanted; only of who has a price, and so is no dead symbol."""
+    series = state.of(ticker)
+    lane = series.lane("news")
+    known_us = max(series.lane("quote").answered_us, series.lane("1d").answered_us)
+    if not options.news_seconds or not known_us or lane.flight:
+        return NEVER_US
+    if waits(series, now_us) and lane.answered_us < series.asked_us - news.RECENT_US:
+        return series.asked_us
+    if not (state.running and series.tracked):
+        return NEVER_US
+    if not lane.answered_us:
+        return known_us
+    return news.due_us(state.hours(ticker, now_us), lane.answered_us, options.news_seconds)
 
 
 def cycle_over(state: Collector, options: Options, ticker: str, now_us: int) -> bool:
@@ -137,19 +165,21 @@ def _open_lanes(
     A day that is not settled is wanted again by itself, and a cancelled history not at all.
     The simulated series is due as well where it stands in and its sessions are known, or refused.
     """
+    if not since_us:
+        return
     urgent = waits(series, now_us)
     ready_us = since_us if urgent else schedule.ready_us(state, options, ticker, series)
     known = state.table != NO_SESSIONS or bool(state.calendar.refusals)
     twin = known and failover.simulates(state, options, ticker, now_us)
     for key in (ticker, ticker + MARK) if twin else (ticker,):
-        for kind, lane in _lanes(state, key):
+        for kind, lane in _lanes(state, key, KINDS):
             lane_since_us = settling.wanted_since_us(lane, since_us)
             if lane.flight or lane.answered_us >= lane_since_us or state.of(key).lets_be(kind):
                 continue
             settles = lane.answered_us >= since_us
             choice = failover.choose(state, options, key, kind, lane_since_us, now_us)
             yield OpenLane(
-                later=not urgent or lane.answered_us >= series.asked_us,
+                later=2 * (not urgent or lane.answered_us >= series.asked_us),
                 failed=len(lane.refusals),
                 rank=rank(ticker),
                 answered_us=lane.answered_us,
@@ -160,6 +190,25 @@ def _open_lanes(
                 since_us=lane_since_us,
                 source=choice.source.name if choice.source else "",
             )
+
+
+def _headlines(
+    state: Collector, options: Options, ticker: str, series: Series, due_us: int, now_us: int
+) -> OpenLane:
+    """The lane of headlines that are due."""
+    choice = failover.choose(state, options, ticker, "news", due_us, now_us)
+    return OpenLane(
+        later=1 if due_us == series.asked_us else 2,
+        failed=len(series.lane("news").refusals),
+        rank=rank(ticker),
+        answered_us=due_us,
+        ready_us=due_us,
+        key=ticker,
+        order=_ORDER["news"],
+        kind="news",
+        since_us=due_us,
+        source=choice.source.name if choice.source else "",
+    )
 
 
 def _times(state: Collector, ticker: str, lanes: list[OpenLane]) -> Iterator[int]:
@@ -180,6 +229,8 @@ def _flights(state: Collector, ticker: str) -> Iterator[SourceCalled]:
                 yield SourceCalled(flight.source, asked, key, timeframe, flight.deadline_us)
 
 
-def _lanes(state: Collector, key: str) -> Iterator[tuple[Kind, Lane]]:
+def _lanes(
+    state: Collector, key: str, kinds: tuple[Kind, ...] = LANES
+) -> Iterator[tuple[Kind, Lane]]:
     series = state.of(key)
-    return ((kind, series.lane(kind)) for kind in KINDS)
+    return ((kind, series.lane(kind)) for kind in kinds)

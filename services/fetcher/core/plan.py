@@ -7,21 +7,20 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from typing import Literal, NamedTuple
 
-from market.messages.fetcher import SourceCalled
-from services.fetcher.core import budget, schedule
+from market.messages.fetcher import Asked, SourceCalled, Timeframe
+from services.fetcher.core import budget, exchange, schedule
 from services.fetcher.core.declaration import Declaration, Options
+from services.fetcher.core.exchange import EXCHANGE
 from services.fetcher.core.outlook import OpenLane
 from services.fetcher.core.queues import Queues
 from services.fetcher.core.state import (
     Collector,
     Health,
-    Kind,
     capability_of,
     timeframe_of,
 )
 
 SECOND_US = 1_000_000
-EXCHANGE = "XNYS"
 
 Outcome = Literal[
     "called",
@@ -42,6 +41,7 @@ def plan(state: Collector, options: Options, queues: Queues, now_us: int) -> Pla
     queues.look(state, now_us)
     planner = _Planner(state, options, queues, now_us)
     planner.table()
+    planner.exchange()
     planner.serve()
     again = [at_us for at_us in (*planner.again, queues.next_us) if at_us > now_us]
     return Plan(tuple(planner.calls), min(again, default=0))
@@ -67,7 +67,18 @@ class _Planner:
         if wanted_us > self.now_us:
             self.again.append(wanted_us)
         else:
-            self._call(self.options.calendar, EXCHANGE, None)
+            self._call(self.options.calendar, EXCHANGE, "sessions")
+
+    def exchange(self) -> None:
+        """Ask whether the exchange is open if that is due."""
+        wanted_us = exchange.wanted_us(self.state, self.options)
+        if wanted_us is None or self.state.exchange.flight is not None:
+            return
+        choice = exchange.choose(self.state, self.options, self.now_us)
+        if wanted_us > self.now_us or choice.source is None:
+            self.again.append(max(wanted_us, choice.again_us))
+        else:
+            self._call(choice.source, EXCHANGE, "market_status")
 
     def serve(self) -> None:
         """Ask for the open lanes in their order, of each source until it has no room for more."""
@@ -85,13 +96,21 @@ class _Planner:
     def _lane(self, lane: OpenLane) -> Outcome:
         """A capability that has just failed is asked for one lane at a time."""
         source = self.options.declared(lane.source)
-        gate = self.state.gate_of(source.name, capability_of(lane.kind))
+        asked = capability_of(lane.kind)
+        gate = self.state.gate_of(source.name, asked)
         if gate.doubtful and self.under_way[source.worker]:
             return "held"
-        return self._call(source, lane.key, lane.kind, urgent=not lane.later)
+        timeframe = timeframe_of(lane.kind)
+        return self._call(source, lane.key, asked, timeframe, urgent=not lane.later)
 
     def _call(
-        self, source: Declaration, key: str, kind: Kind | None, *, urgent: bool = False
+        self,
+        source: Declaration,
+        key: str,
+        asked: Asked,
+        timeframe: Timeframe | None = None,
+        *,
+        urgent: bool = False,
     ) -> Outcome:
         if self.under_way[source.worker] >= source.together:
             return "full"
@@ -102,7 +121,8 @@ class _Planner:
             return "full"
         self.under_way[source.worker] += 1
         self.health[source.name] = budget.begun(health, self.now_us)
-        self.calls.append(_call(source, key, kind, self.now_us))
+        deadline_us = self.now_us + round(source.lost_after_seconds * SECOND_US)
+        self.calls.append(SourceCalled(source.name, asked, key, timeframe, deadline_us))
         return "called"
 
 
@@ -110,14 +130,6 @@ def calls_under_way(state: Collector, queues: Queues) -> Iterator[SourceCalled]:
     """Every call that was said and neither answered nor refused, as of the queues' last look."""
     if flight := state.calendar.flight:
         yield SourceCalled(flight.source, "sessions", EXCHANGE, None, flight.deadline_us)
+    if flight := state.exchange.flight:
+        yield SourceCalled(flight.source, "market_status", EXCHANGE, None, flight.deadline_us)
     yield from queues.flights
-
-
-def _call(source: Declaration, key: str, kind: Kind | None, now_us: int) -> SourceCalled:
-    return SourceCalled(
-        source=source.name,
-        capability=capability_of(kind) if kind else "sessions",
-        ticker=key,
-        timeframe=timeframe_of(kind) if kind else None,
-        deadline_us=now_us + round(source.lost_after_seconds * SECOND_US),
-    )

@@ -9,6 +9,7 @@ from market.sessions import covers, latest_session, market_state, next_session
 from market.symbols import PROTECTED
 from market.venues import Venue, hours
 from services.fetcher.core.declaration import Options
+from services.fetcher.core.exchange import rests_until_us
 from services.fetcher.core.jitter import fraction
 from services.fetcher.core.state import Collector, Series
 
@@ -51,9 +52,11 @@ def next_cycle(state: Collector, options: Options) -> NextCycle | None:
 
 
 def _next_cycle_of(state: Collector, options: Options, venue: Venue) -> NextCycle | None:
-    last_us = state.cycle_of_us(venue)
+    """None begins by New York's clock while a source denies the session."""
+    last_us, interval_us = state.cycle_of_us(venue), options.interval_seconds * SECOND_US
     table = hours(venue, state.table, last_us)
-    clock_us = _next_by_clock(table, options.interval_seconds * SECOND_US, last_us)
+    rested_us = rests_until_us(state) - interval_us // 2 if venue == "us" else 0
+    clock_us = _next_by_clock(table, interval_us, max(last_us, rested_us))
     close_us = _next_after_close(table, last_us)
     if close_us is not None and (clock_us is None or close_us < clock_us):
         return NextCycle(close_us, "close")

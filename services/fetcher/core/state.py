@@ -8,6 +8,7 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
+from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     Asked,
     Caller,
@@ -21,12 +22,16 @@ from market.messages.history import Action, ListingState
 from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED
 from market.venues import Venue, hours_of
+from services.fetcher.core.news import Heard
 from services.fetcher.core.past import NO_PAST, Past
 
-Kind = Literal["quote", "1d", "1h"]
+Kind = Literal["quote", "1d", "1h", "news"]
 """What is kept fresh of a ticker, each by itself."""
 
 KINDS: tuple[Kind, ...] = ("quote", "1d", "1h")
+"""What a cycle is over; headlines have a time of their own."""
+
+LANES: tuple[Kind, ...] = (*KINDS, "news")
 TIMEFRAMES: tuple[Timeframe, ...] = ("1d", "1h")
 
 URGENT_US = 60_000_000
@@ -89,7 +94,8 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``latest_us`` is the market time of the last quote, or the start of the last bar, ``price`` its
     price or close, ``source`` who brought it; ``tail`` are the last bars that were said, ``past``
-    is what is remembered beyond them. ``frame`` is what stands around a quote.
+    is what is remembered beyond them, ``heard`` are the last headlines. ``frame`` is what stands
+    around a quote.
     """
 
     answered_us: int = 0
@@ -100,6 +106,7 @@ class Lane(msgspec.Struct, frozen=True, omit_defaults=True):
     refusals: tuple[Refusal, ...] = ()
     tail: tuple[Row, ...] = ()
     past: Past = NO_PAST
+    heard: tuple[Heard, ...] = ()
     frame: Frame = NO_FRAME
 
     def refusal(self, source: str) -> Refusal | None:
@@ -248,8 +255,10 @@ class Stream(msgspec.Struct, frozen=True):
 class Collector(msgspec.Struct, frozen=True):
     """The whole state; ``told`` says whether the tape holds a start or a stop.
 
-    ``venues`` are those of the tracked tickers. ``cycle_started_us`` is when all of them were
-    wanted last, ``cycled_us`` when some of them were since.
+    ``calendar`` and ``exchange`` are the lanes of the table and of ``market_told``, the last word
+    of a source on whether the exchange is open. ``venues`` are those of the tracked tickers.
+    ``cycle_started_us`` is when all of them were wanted last, ``cycled_us`` when some of them were
+    since.
     """
 
     running: bool = False
@@ -265,6 +274,8 @@ class Collector(msgspec.Struct, frozen=True):
     gates: dict[str, Gate] = field(default_factory=dict)
     table: Sessions = NO_SESSIONS
     calendar: Lane = NO_LANE
+    exchange: Lane = NO_LANE
+    market_told: MarketStatus | None = None
     stream: Stream = Stream()
 
     def of(self, key: str) -> Series:
@@ -321,17 +332,34 @@ def rank(ticker: str) -> int:
 
 
 def kind_of(asked: Asked, timeframe: Timeframe | None) -> Kind | None:
-    """The lane that a call belongs to; None for the calendar's and the stream's."""
-    if asked in ("sessions", "trades"):
+    """The lane that a call belongs to; None for the exchange's as a whole, and the stream's."""
+    if asked in ("sessions", "market_status", "trades"):
         return None
+    if asked == "news":
+        return "news"
     return timeframe if asked == "bars" and timeframe else "quote"
 
 
-def capability_of(kind: Kind) -> Literal["quote", "bars"]:
+def capability_of(kind: Kind) -> Literal["quote", "bars", "news"]:
     """What a source must be able to bring for this lane."""
-    return "quote" if kind == "quote" else "bars"
+    return kind if kind in ("quote", "news") else "bars"
 
 
 def timeframe_of(kind: Kind) -> Timeframe | None:
-    """The timeframe of a lane of bars; None for the quote's."""
-    return None if kind == "quote" else kind
+    """The timeframe of a lane of bars; None for any other."""
+    match kind:
+        case "1d" | "1h":
+            return kind
+    return None
+
+
+def exchange_lane(state: Collector, asked: Asked) -> Lane:
+    """The lane of what is asked of the exchange as a whole."""
+    return state.exchange if asked == "market_status" else state.calendar
+
+
+def with_exchange_lane(state: Collector, asked: Asked, lane: Lane) -> Collector:
+    """The state with another lane of what is asked of the exchange as a whole."""
+    if asked == "market_status":
+        return replace(state, exchange=lane)
+    return replace(state, calendar=lane)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from market.instants import jsonable
+from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     Backfill,
     Budget,
@@ -21,7 +22,7 @@ from market.messages.history import Listing, Settling
 from market.sessions import day_of, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain
 from market.venues import Venue, hours
-from services.fetcher.core import budget, schedule, streaming
+from services.fetcher.core import budget, exchange, schedule, streaming
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.gates import PRICES
 from services.fetcher.core.outlook import OpenLane
@@ -57,6 +58,8 @@ def status(state: Collector, options: Options, queues: Queues, now_us: int) -> C
         settling=tuple(_settling(state)),
         listings=tuple(_listings(state)),
         venues=tuple(_venue(state, one, now_us) for one in state.venues),
+        market_told=state.market_told if exchange.word_holds(state, now_us) else None,
+        halted=exchange.rests_until_us(state) > now_us,
         queues=tuple(_queue(*at, line) for at, line in sorted(queues.lines.items()) if line),
         resting=queues.resting,
     )
@@ -71,6 +74,8 @@ def status_file(state: CollectorState) -> bytes:
         "last_run": iso(state.last_run_us),
         "next_run": iso(state.next_run_us),
         "market": state.market,
+        "market_told": state.market_told and market_words(state.market_told),
+        "halted": state.halted,
         "next_session": iso(state.next_session_us),
         "tickers_tracked": len(state.watchlist),
         "watchlist": state.watchlist,
@@ -114,6 +119,12 @@ def status_file(state: CollectorState) -> bytes:
         },
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def market_words(told: MarketStatus) -> str:
+    """A source's word on the exchange, in a few words."""
+    word = "open" if told.is_open else "closed"
+    return f"{told.source}: {word}{f' ({told.holiday})' if told.holiday else ''}"
 
 
 def _by_ticker(told: Iterable[Backfill | Settling | Listing]) -> dict[str, dict[str, object]]:

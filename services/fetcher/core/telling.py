@@ -21,20 +21,26 @@ from services.fetcher.core.answers import Answer, Failure, QuoteAnswer
 from services.fetcher.core.bars import bars_said
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.doubt import judged_bars, quote_doubt
+from services.fetcher.core.exchange import market_fault, status_of
 from services.fetcher.core.fold import Draft
+from services.fetcher.core.news import news_said
 from services.fetcher.core.outlook import wanted_since_us
-from services.fetcher.core.state import Collector, Lane, kind_of
+from services.fetcher.core.state import Collector, Lane, exchange_lane, kind_of
 from services.fetcher.core.validate import bars_fault, price_or_none, quote_fault
 
 
 def tell_answer(
     draft: Draft, options: Options, call: SourceCalled, asked_us: int, answer: Answer
 ) -> None:
-    """Say the bars of an answer, and its quote where that is wanted from this source."""
-    if call.ticker not in draft.state.series:
+    """Say what an answer brings, its quote where that is wanted from this source."""
+    if call.capability == "market_status":
+        _tell_status(draft, options, call, answer)
+    elif call.ticker not in draft.state.series:
         return  # removed meanwhile, and forgotten
     if draft.state.of(call.ticker).lets_be(call.timeframe or "quote"):
         return  # its back-fill was cancelled meanwhile
+    if call.capability == "news":
+        _tell_news(draft, options, call, answer)
     if call.timeframe is not None:
         _tell_bars(draft, options, call, asked_us, answer)
     if answer.quote is not None and _wants_quote(draft, options, call):
@@ -77,7 +83,26 @@ def lane_of(state: Collector, call: SourceCalled) -> Lane:
     if call.capability == "trades":
         return streaming.lane_of(state.stream)
     kind = kind_of(call.capability, call.timeframe)
-    return state.of(call.ticker).lane(kind) if kind else state.calendar
+    return state.of(call.ticker).lane(kind) if kind else exchange_lane(state, call.capability)
+
+
+def _tell_news(draft: Draft, options: Options, call: SourceCalled, answer: Answer) -> None:
+    """Say the headlines that were not told before."""
+    if answer.news is None:
+        return _refuse(
+            draft, options, call, Failure("invalid", "no headlines", None, answer.answer_hash)
+        )
+    heard = lane_of(draft.state, call).heard
+    return draft.say(*news_said(answer, call.ticker, call.source, heard))
+
+
+def _tell_status(draft: Draft, options: Options, call: SourceCalled, answer: Answer) -> None:
+    """Say a source's word on the exchange, beside the calendar's."""
+    found, told = answer.answer_hash, answer.market
+    fault = market_fault(told, draft.now_us) if told else "no word on the exchange"
+    if told is None or fault:
+        return _refuse(draft, options, call, Failure("invalid", fault, None, found))
+    return draft.say(status_of(told, call, draft.state.table, found))
 
 
 def _tell_bars(

@@ -119,7 +119,8 @@ def pardoned(state: Collector, source: str, reasons: frozenset[Reason]) -> Colle
         )
         for key, one in state.series.items()
     }
-    return replace(state, series=series, calendar=_pardon(state.calendar, source, reasons))
+    calendar, exchange = (_pardon(x, source, reasons) for x in (state.calendar, state.exchange))
+    return replace(state, series=series, calendar=calendar, exchange=exchange)
 
 
 def _pardon(lane: Lane, source: str, reasons: frozenset[Reason]) -> Lane:

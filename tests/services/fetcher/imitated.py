@@ -60,14 +60,18 @@ class Imitated:
             else:
                 self.clock.now_us = max(tick.next_us, self.clock.now_us + 1)
 
-    def respond(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> RawAnswer:
+    def respond(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], sent: bytes = b""
+    ) -> RawAnswer:
         """The answer of a provider; raises `ConnectionError` where it does not come whole."""
         parts = urlsplit(url)
         if fault := self.providers.connect(parts.netloc):
             raise ConnectionError(f"planned: {fault}")
         named = {name.lower(): value for name, value in headers.items()}
         answer, fault = self.providers.respond(
-            wire.Request(parts.netloc, "GET", parts.path, dict(params), named)
+            wire.Request(
+                parts.netloc, "POST" if sent else "GET", parts.path, dict(params), named, sent
+            )
         )
         if isinstance(fault, NEVER_WHOLE):
             raise ConnectionError(f"planned: {fault}")
@@ -93,13 +97,14 @@ class _Child:
         match request:
             case AskSessions(first=first, last=last):
                 return session_table(first, last)
-            case AskPage(url=url, params=params):
-                return self._page(url, params)
+            case AskPage():
+                return self._page(request)
         return Loaded()
 
-    def _page(self, url: str, params: Mapping[str, str]) -> Answered:
+    def _page(self, asked: AskPage) -> Answered:
+        named = {"User-Agent": "Mozilla/5.0"}
         try:
-            raw = self._imitated.respond(url, params, {"User-Agent": "Mozilla/5.0"})
+            raw = self._imitated.respond(asked.url, asked.params, named, asked.sent)
         except ConnectionError as error:
             return Failed(kinds=["ConnectionError", "CurlError"], message=str(error))
-        return Page(raw.status, dict(raw.headers), raw.body, url)
+        return Page(raw.status, dict(raw.headers), raw.body, asked.url)

@@ -35,6 +35,8 @@ from services.fetcher.sources import calendar, finnhub, simulated, yahoo
 from tests.fakes import wire
 from tests.fakes.articles import symbol_asked, yahoo_stream
 from tests.fakes.chart import chart_answer
+from tests.fakes.edits import edited
+from tests.fakes.faults import AnyFault, Normal
 from tests.fakes.finnhub import GOOD_KEY, Finnhub
 from tests.fakes.market import Market
 from tests.fakes.sessions import sessions as new_york_sessions
@@ -65,11 +67,16 @@ class Clock:
 
 @dataclass
 class FakeHttp:
-    """Finnhub without a network; ``down`` answers for every symbol, ``faults`` for one."""
+    """Finnhub without a network; ``down`` answers for every symbol, ``faults`` for one.
+
+    ``instead`` answers for one endpoint, ``spoilt`` spoils what it answers.
+    """
 
     clock: Clock
     down: RawAnswer | Failure | None = None
     faults: dict[str, RawAnswer | Failure] = field(default_factory=dict)
+    instead: dict[str, RawAnswer] = field(default_factory=dict)
+    spoilt: dict[str, AnyFault] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     service: Finnhub = field(default_factory=lambda: Finnhub(MARKET, frozenset({GOOD_KEY})))
 
@@ -78,9 +85,10 @@ class FakeHttp:
     ) -> RawAnswer | Failure:
         symbol = params.get("symbol") or params["exchange"]
         self.asked.append(symbol)
-        if fault := self.faults.get(symbol) or self.down:
-            return fault
         parts = urlsplit(url)
+        endpoint = parts.path.removeprefix("/api/v1")
+        if fault := self.faults.get(symbol) or self.down or self.instead.get(endpoint):
+            return fault
         request = wire.Request(
             host=parts.netloc,
             method="GET",
@@ -88,7 +96,8 @@ class FakeHttp:
             query=dict(params),
             headers={name.lower(): value for name, value in headers.items()},
         )
-        return http_answer(self.service.answer(request, self.clock.seconds))
+        answer = self.service.answer(request, self.clock.seconds)
+        return http_answer(edited(self.spoilt.get(endpoint, Normal()), answer))
 
 
 @dataclass

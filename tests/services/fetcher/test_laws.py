@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import get_args
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bus.laws import START_US, STEP_US, ActorLaws
+from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     AddTicker,
     Bars,
@@ -48,6 +50,7 @@ from market.messages.history import (
     ListingChanged,
     ListingState,
 )
+from market.messages.news import Headline, News
 from services.fetcher.actor import build
 from tests.services.fetcher.kit import OPTIONS
 
@@ -108,12 +111,32 @@ GATES = st.builds(
 )
 
 
+HEADLINES = st.builds(
+    Headline,
+    st.sampled_from(["Shares rise", "Shares fall"]),
+    st.just("A paper"),
+    st.sampled_from(["", "https://example.com/1", "https://example.com/2"]),
+    INSTANTS,
+    st.sampled_from(["", "1", "2"]),
+)
+NEWS = st.builds(News, TICKERS, SOURCES, st.lists(HEADLINES, max_size=3).map(tuple))
+WORDS = st.builds(
+    MarketStatus,
+    st.just("XNYS"),
+    SOURCES,
+    st.booleans(),
+    st.sampled_from(["open", "closed", "unknown"]),
+    INSTANTS,
+)
+WITHOUT_BARS: st.SearchStrategy[Capability] = st.sampled_from(["quote", "news", "market_status"])
+
+
 @st.composite
 def calls(draw: st.DrawFn) -> SourceCalled:
     timeframe = draw(st.none() | TIMEFRAMES)
     return SourceCalled(
         source=draw(SOURCES),
-        capability="bars" if timeframe else "quote",
+        capability="bars" if timeframe else draw(WITHOUT_BARS),
         ticker=draw(KEYS),
         timeframe=timeframe,
         deadline_us=draw(INSTANTS),
@@ -121,7 +144,7 @@ def calls(draw: st.DrawFn) -> SourceCalled:
 
 
 class TestCollector(ActorLaws):
-    actor = build(OPTIONS)
+    actor = build(replace(OPTIONS, news_seconds=3_600, market_status_seconds=300))
     events = st.one_of(
         st.builds(CollectorStarted),
         st.builds(CollectorStopped),
@@ -135,6 +158,8 @@ class TestCollector(ActorLaws):
         bars(),
         refusals(),
         GATES,
+        NEWS,
+        WORDS,
         st.builds(BarsMissing, KEYS, TIMEFRAMES, st.tuples(INSTANTS)),
         st.builds(BarsMissing, KEYS, TIMEFRAMES, st.just(()), st.tuples(INSTANTS)),
         st.builds(DayUnsettled, KEYS, DAYS, st.just("why"), st.integers(1, 8), INSTANTS, SOURCES),
