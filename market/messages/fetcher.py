@@ -305,6 +305,21 @@ class FetchRefused(Event, frozen=True):
     named: str = ""
 
 
+class RawLost(Event, frozen=True):
+    """The bytes of an answer could not be kept, so that nobody can look at them any more.
+
+    What was read from them is told all the same.
+    """
+
+    stream: ClassVar[str] = "raw.lost"
+    keyed_by: ClassVar[tuple[str, ...]] = ("source",)
+
+    source: Caller
+    ticker: Ticker
+    answer_hash: str
+    because: str
+
+
 class Sessions(Event, frozen=True):
     """The trading sessions of an exchange, in columns.
 
@@ -394,7 +409,9 @@ class SourceState(msgspec.Struct, frozen=True):
     """How a source fares: whether it is used, why not, and when it is tried next.
 
     It is usable while it may be asked for prices. ``streaming`` are the tickers whose trades it
-    tells as they happen.
+    tells as they happen. ``calls``, their ``outcomes`` (``answered``, or the reason of the refusal)
+    and all ``refusals`` by reason are counted since the tape began, ``raw_lost`` the answers whose
+    bytes could not be kept, ``raw_lost_because`` of this.
     """
 
     source: Caller
@@ -404,6 +421,11 @@ class SourceState(msgspec.Struct, frozen=True):
     last_answer_us: int = 0
     capabilities: tuple[CapabilityState, ...] = ()
     streaming: tuple[str, ...] = ()
+    calls: int = 0
+    outcomes: dict[str, int] = {}
+    refusals: dict[str, int] = {}
+    raw_lost: int = 0
+    raw_lost_because: str = ""
 
 
 class Backfill(msgspec.Struct, frozen=True):

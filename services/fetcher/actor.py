@@ -13,6 +13,7 @@ from market.messages.fetcher import (
     CycleStarted,
     FetchNow,
     FetchRequested,
+    RawLost,
     RemoveTicker,
     Restart,
     SourceCalled,
@@ -182,6 +183,7 @@ class Desk:
         """Say what a call brought."""
         draft = Draft(state, now_us)
         call, asked_us, answer = command.call, command.asked_us, command.answer
+        draft.say(*_lost(call, answer.answer_hash, command.not_kept))
         tell_answer(draft, self.options, call, asked_us, answer)
         tell_listing(draft, self.options, call, answer, asked_us)
         return draft.events
@@ -189,6 +191,7 @@ class Desk:
     def failed(self, state: Collector, command: FetchFailed, now_us: int) -> Output:
         """Say that a call brought nothing, and when it is made again."""
         draft = Draft(state, now_us)
+        draft.say(*_lost(command.call, command.failure.answer_hash, command.not_kept))
         tell_failure(draft, self.options, command.call, command.failure)
         tell_listing(draft, self.options, command.call, None, now_us)
         return draft.events
@@ -275,6 +278,12 @@ class Desk:
             return canonical(text, extended=self.options.extended_symbols)
         except BadTicker as error:
             raise Refused("bad_ticker", f"{text[:40]!r} is not a ticker", error.remedy) from error
+
+
+def _lost(call: SourceCalled, answer_hash: str, because: str) -> list[RawLost]:
+    """An answer that nobody can look at any more is told before what was read from it."""
+    because = because[: gates.REASON_CHARACTERS_MAX]
+    return [RawLost(call.source, call.ticker, answer_hash, because)] if because else []
 
 
 def _stands(series: Series, now_us: int) -> bool:

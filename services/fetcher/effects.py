@@ -54,13 +54,17 @@ class Open(Command, frozen=True):
 
 
 class Fetched(Command, frozen=True):
-    """A call was answered; ``asked_us`` is when the question was put."""
+    """A call was answered; ``asked_us`` is when the question was put.
+
+    ``not_kept`` says why the answer's bytes are not on the shelf, empty where they are.
+    """
 
     service: ClassVar[str] = "fetcher"
 
     call: SourceCalled
     asked_us: int
     answer: Answer
+    not_kept: str = ""
 
 
 class FetchFailed(Command, frozen=True):
@@ -70,6 +74,7 @@ class FetchFailed(Command, frozen=True):
 
     call: SourceCalled
     failure: Failure
+    not_kept: str = ""
 
 
 class SessionsRead(Command, frozen=True):

@@ -35,11 +35,12 @@ def fetch(effect: Fetch, ports: Ports) -> Command:
     if isinstance(raw, Failure):
         return _failed(effect.call, raw)
     answer = read(source, raw, effect)
-    if answer.answer_hash:  # before anything is said: evidence names no bytes that may yet be lost
-        ports.keeper.keep(raw, effect.call)
+    # Before anything is said: evidence names no bytes that may yet be lost.
+    not_kept = ports.keeper.keep(raw, effect.call) if answer.answer_hash else ""
     for fault in answer.faults if isinstance(answer, Answer) else ():
         log.warning("row.refused", source=effect.call.source, ticker=effect.call.ticker, row=fault)
-    return _outcome(effect.call, effect.at_us, _without_key(answer, ports.finnhub_key.reveal()))
+    told = _without_key(answer, ports.finnhub_key.reveal())
+    return _outcome(effect.call, effect.at_us, told, not_kept)
 
 
 def simulate(effect: Simulate, ports: Ports) -> Command:
@@ -75,10 +76,12 @@ PERFORMERS: dict[type[Effect], Callable[[Any, Ports], Command | None]] = {
 """Every effect of the collector, with what carries it out."""
 
 
-def _outcome(call: SourceCalled, asked_us: int, answer: Answer | Failure) -> Command:
+def _outcome(
+    call: SourceCalled, asked_us: int, answer: Answer | Failure, not_kept: str = ""
+) -> Command:
     if isinstance(answer, Failure):
-        return _failed(call, answer)
-    return Fetched(call, asked_us, answer)
+        return _failed(call, answer, not_kept)
+    return Fetched(call, asked_us, answer, not_kept)
 
 
 def _without_key(answer: Answer | Failure, key: str) -> Answer | Failure:
@@ -88,11 +91,11 @@ def _without_key(answer: Answer | Failure, key: str) -> Answer | Failure:
     return answer
 
 
-def _failed(call: SourceCalled, failure: Failure) -> Command:
+def _failed(call: SourceCalled, failure: Failure, not_kept: str = "") -> Command:
     """A bad key needs a person; everything else is tried again, or passed over."""
     say = log.error if failure.reason == "unauthorized" else log.info
     say("source.refused", source=call.source, ticker=call.ticker, **_words(failure))
-    return FetchFailed(call, failure)
+    return FetchFailed(call, failure, not_kept)
 
 
 def _words(failure: Failure) -> dict[str, str]:

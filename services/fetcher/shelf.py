@@ -118,17 +118,17 @@ class Keeper:
         self._lock = threading.Lock()
         self.lost = 0
 
-    def keep(self, raw: RawAnswer, call: SourceCalled) -> None:
-        """Keep the answer, unless it holds the key."""
+    def keep(self, raw: RawAnswer, call: SourceCalled) -> str:
+        """Keep the answer, unless it holds the key; gives the reason where it is not kept."""
         if self._key and (self._key in raw.body or self._key in raw.url.encode()):
-            self._tell(call, "it holds the key")
-            return
+            return self._told(call, "it holds the key")
         try:
             self._shelf.keep(raw, call)
         except (OSError, sqlite3.Error) as error:
-            self._tell(call, f"{type(error).__name__}: {error}")
+            return self._told(call, f"{type(error).__name__}: {error}")
+        return ""
 
-    def _tell(self, call: SourceCalled, reason: str) -> None:
+    def _told(self, call: SourceCalled, reason: str) -> str:
         """Say it at the first time, the second, the fourth, ...: a full disk fails every time."""
         with self._lock:
             self.lost += 1
@@ -136,6 +136,7 @@ class Keeper:
         if lost & (lost - 1) == 0:
             words = {"source": call.source, "ticker": call.ticker, "reason": reason}
             log.error("raw.not_kept", times=lost, **words)
+        return reason
 
 
 def _size(path: Path) -> int:

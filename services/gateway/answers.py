@@ -159,10 +159,37 @@ class BusHealth(msgspec.Struct, frozen=True):
     bad_frames: int
 
 
-class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether every service that a decision needs is ready, and who is missing.
+class SourceHealth(msgspec.Struct, frozen=True):
+    """What came of the calls to a source since the tape began, its breakers and its budget now."""
 
-    ``degraded`` says why the tape takes nothing; ``bus`` is left out where no bus answers.
+    source: str
+    calls: int
+    outcomes: dict[str, int]
+    refusals: dict[str, int]
+    gates: dict[str, str]
+    used: int
+    limit: int
+    raw_lost: int
+    raw_lost_because: str
+
+
+class DataHealth(msgspec.Struct, frozen=True):
+    """How fresh the prices are by the calendar: ``stale`` tickers are older than they need be.
+
+    A price of the last close is fresh while its market is closed.
+    """
+
+    fresh: bool
+    tickers: int
+    stale: tuple[str, ...]
+
+
+class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether every service that a decision needs is ready, and who is missing: the deck's life.
+
+    ``degraded`` says why the tape takes nothing; ``bus`` is left out where no bus answers. How
+    fresh the ``data`` is and how the ``sources`` fare is another matter, and left out where the
+    cache or the collector does not answer at once.
     """
 
     ready: bool
@@ -171,6 +198,8 @@ class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     head: int
     services: tuple[ServiceState, ...]
     bus: BusHealth | None = None
+    data: DataHealth | None = None
+    sources: tuple[SourceHealth, ...] = ()
     error: Failure | None = None
 
 

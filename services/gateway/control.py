@@ -30,7 +30,7 @@ from services.gateway.deck import Deck
 from services.gateway.failures import failure_of
 from services.gateway.holding import late
 from services.gateway.metrics import Meters
-from services.gateway.talk import Answered, Here, Request, Talk, advance, reply_here
+from services.gateway.talk import Answered, Here, Request, Talk, advance, patience, reply_here
 from services.gateway.verbs import Verb, verb_named
 
 PENDING_MAX = 64
@@ -154,7 +154,7 @@ class Control:
                 self._answer(key, asked.answer)
                 return
             left_seconds = held.deadline_seconds - self._elapsed_seconds()
-            future = self._deck.ask(asked, max(left_seconds, 0.001))
+            future = self._deck.ask(*patience(asked, max(left_seconds, 0.001)))
             future.add_done_callback(partial(self._post, key))
         except (Refused, BusError, BadTicker) as error:
             self._fail(key, error)

@@ -8,7 +8,7 @@ from typing import Any
 from bus.actor import Refused
 from bus.errors import BusError, Unavailable
 from services.gateway.deck import Deck
-from services.gateway.talk import Answered, Here, Request, Talk, advance, reply_here
+from services.gateway.talk import Answered, Here, Request, Talk, advance, patience, reply_here
 
 
 async def hold(deck: Deck, talk: Talk, within_seconds: float) -> Any:
@@ -28,11 +28,13 @@ async def hold(deck: Deck, talk: Talk, within_seconds: float) -> Any:
 
 async def _reply(deck: Deck, request: Request, left_seconds: float) -> Any:
     try:
-        async with asyncio.timeout(left_seconds):
-            if isinstance(request, Here):
+        if isinstance(request, Here):
+            async with asyncio.timeout(left_seconds):
                 return await asyncio.to_thread(reply_here, deck, request)
+        asked = patience(request, left_seconds)
+        async with asyncio.timeout(asked.within_seconds):
             # The future is the deck's to complete: whoever stops waiting here must not cancel it.
-            return await asyncio.shield(asyncio.wrap_future(deck.ask(request, left_seconds)))
+            return await asyncio.shield(asyncio.wrap_future(deck.ask(*asked)))
     except TimeoutError as error:
         raise late() from error
 

@@ -11,7 +11,9 @@ from prometheus_client.registry import Collector
 
 from bus.message import BusState, BusStatus
 from market.messages.cache import CacheState, CacheStatus
-from services.gateway.talk import Talk
+from market.messages.fetcher import CollectorState, CollectorStatus
+from services.gateway.collected import collected
+from services.gateway.talk import Briefly, Talk
 from services.gateway.talks.parts import unless_absent
 
 _COUNTERS = {
@@ -28,13 +30,15 @@ class Figures(msgspec.Struct, frozen=True):
 
     bus: BusState | None
     cache: CacheState | None
+    collector: CollectorState | None
 
 
 def figures() -> Talk:
     """The talk of a scrape."""
     bus: BusState | None = yield from unless_absent(BusStatus())
-    cache: CacheState | None = yield from unless_absent(CacheStatus())
-    return Figures(bus, cache)
+    cache: CacheState | None = yield from unless_absent(Briefly(CacheStatus()))
+    collector: CollectorState | None = yield from unless_absent(Briefly(CollectorStatus()))
+    return Figures(bus, cache, collector)
 
 
 class Meters:
@@ -81,6 +85,8 @@ class _Deck(Collector):
             yield from _services(bus)
         if cache:
             yield _quote_ages(cache)
+        if self._told.collector:
+            yield from collected(self._told.collector)
 
 
 def _bus(bus: BusState) -> Iterable[Metric]:

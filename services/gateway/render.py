@@ -42,7 +42,7 @@ def collector(answer: Answer) -> str:
     return "\n\n".join(
         part
         for part in (
-            "\n".join([*marks_of(answer), *_pairs(pairs)]),
+            "\n".join([*marks_of(answer), *pairs_of(pairs)]),
             table_of(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
             table_of(
                 ("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])
@@ -93,7 +93,7 @@ def analysis(answer: Answer) -> str:
         *((name, _number(score, 1)) for name, score in scores.items()),
     ]
     head = f"{answer['ticker']}: {answer['reason'] or _DASH}"
-    return "\n".join([head, *marks_of(answer), *_pairs(pairs)])
+    return "\n".join([head, *marks_of(answer), *pairs_of(pairs)])
 
 
 def bars(answer: Answer) -> str:
@@ -184,22 +184,6 @@ def event_line(event: Answer) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def health(answer: Answer) -> str:
-    """Who is ready and who is missing, how the bus fares, and what each service met with."""
-    met = ("dead_letters", "gaps", "resends", "bad_frames")
-    heads = ("service", "ready", "lag", "starts", "pid", *(name.replace("_", " ") for name in met))
-    rows = (
-        (
-            *(s["name"], "yes" if s["ready"] else "no", s["lag"], s["starts"], s["pid"]),
-            *(s["counters"][name] for name in met),
-        )
-        for s in answer["services"]
-    )
-    why = (answer.get("error") or {}).get("message", "")
-    head = "ready" if answer["ready"] else f"not ready: {why or ', '.join(answer['missing'])}"
-    return "\n".join([head, *_bus(answer), table_of(heads, rows)])
-
-
 def raw(answer: Answer) -> str:
     """What came with a raw answer, then its body."""
     names = ("source", "ticker", "url", "status", "content_type", "received_at", "size", "hash")
@@ -229,6 +213,12 @@ def marks_of(answer: Answer) -> list[str]:
     return [text for word, text in (("simulated", SIMULATED), ("stale", stale)) if answer.get(word)]
 
 
+def pairs_of(pairs: Sequence[tuple[str, Any]]) -> list[str]:
+    """Names and their values, one pair a line."""
+    width = max(len(name) for name, _ in pairs)
+    return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs]
+
+
 def table_of(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Aligned columns under their heads; empty where there is no row."""
     lines = [tuple(heads), *(tuple(map(_text, row)) for row in rows)]
@@ -242,21 +232,6 @@ def table_of(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 # --- parts -------------------------------------------------------------------------------------
-
-
-def _bus(answer: Answer) -> list[str]:
-    bus = answer.get("bus")
-    if not bus:
-        return []
-    commits = f"{bus['commits']}, half within {bus['commit_ms_p50']:.1f} ms"
-    turns = f"came twice {bus['resends']}, refused {bus['refused']}"
-    pairs = [
-        ("tape", f"{answer['head']} events, {_size(bus['tape_bytes'])}"),
-        ("commits", f"{commits}, 99 % within {bus['commit_ms_p99']:.1f} ms"),
-        ("batch", f"{bus['batch_p50']:g} events, median"),
-        ("kept out", f"{turns}, bad frames {bus['bad_frames']}"),
-    ]
-    return _pairs(pairs)
 
 
 def _words(row: Answer) -> list[str]:
@@ -345,11 +320,6 @@ def _missing(cycle: Answer | None) -> str:
     return f"{brought}; missing: {missing}" if missing else f"{brought}."
 
 
-def _pairs(pairs: Sequence[tuple[str, Any]]) -> list[str]:
-    width = max(len(name) for name, _ in pairs)
-    return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs]
-
-
 def _lines(value: Any, depth: int) -> Iterable[str]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value)
     for name, item in items:
@@ -388,7 +358,8 @@ def _percent(value: float | None) -> str:
     return _DASH if value is None else f"{value:+.2f} %"
 
 
-def _size(count: int) -> str:
+def size_of(count: int) -> str:
+    """Bytes in the largest unit that they fill."""
     for unit, size in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
         if count >= size:
             return f"{count / size:.1f} {unit}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,13 @@ class ReadKept(msgspec.Struct, frozen=True):
     beginning: str
 
 
+class Briefly(msgspec.Struct, frozen=True):
+    """Asks a service, and waits no longer: whoever needs a part of the answer goes without it."""
+
+    message: Query[Any]
+    within_seconds: float = 1.0
+
+
 class AskTime(msgspec.Struct, frozen=True):
     """Asks what time it is, in microseconds UTC."""
 
@@ -38,8 +45,15 @@ class Answered(msgspec.Struct, frozen=True):
     answer: Any
 
 
+class Asking(NamedTuple):
+    """A message to a service, and for how many seconds its answer is waited for."""
+
+    message: Command | Query[Any]
+    within_seconds: float
+
+
 Here: TypeAlias = ReadTape | ReadKept | AskTime
-Request: TypeAlias = Command | Query[Any] | Here
+Request: TypeAlias = Command | Query[Any] | Briefly | Here
 Talk: TypeAlias = Generator[Request, Any, msgspec.Struct]
 
 
@@ -49,6 +63,13 @@ def advance(talk: Talk, reply: Any = None, error: Exception | None = None) -> Re
         return talk.throw(error) if error else talk.send(reply)
     except StopIteration as end:
         return Answered(end.value)
+
+
+def patience(request: Command | Query[Any] | Briefly, left_seconds: float) -> Asking:
+    """What is asked of the deck, and how long that may take."""
+    if isinstance(request, Briefly):
+        return Asking(request.message, min(left_seconds, request.within_seconds))
+    return Asking(request, left_seconds)
 
 
 def reply_here(deck: Deck, request: Here) -> Any:

@@ -15,7 +15,7 @@ import msgspec
 from bus.actor import Refused
 from market.decision.answer import AnalysisAnswer
 from market.messages.cache import BarSeries, CacheEntry, TickerSnapshot
-from services.gateway import render, render_evidence
+from services.gateway import render, render_evidence, render_health
 from services.gateway.answers import (
     CacheAnswer,
     CacheStateAnswer,
@@ -318,7 +318,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         talk=health.health,
         routes=("/health/ready",),
         within_seconds=3.0,
-        show=render.health,
+        show=render_health.health,
     ),
     Verb(
         name="letters",

@@ -19,6 +19,7 @@ from market.messages.fetcher import (
     FetchRequested,
     HistoryBackfilled,
     Quote,
+    RawLost,
     Sessions,
     SourceCalled,
     SourceGated,
@@ -201,13 +202,15 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     kind = kind_of(event.capability, event.timeframe)
     if kind is None:
         before = exchange_lane(state, event.capability)
-        state = trust.ended(state, before, event.source, fact.at_us)
+        state = trust.ended(state, before, event.source, fact.at_us, event.reason)
         lane = _refused(before, event, fact.at_us)
         state = with_exchange_lane(state, event.capability, lane)
-        return state if event.source == "calendar" else trust.refused(state, event)
+        if event.source == "calendar":
+            return trust.counted(state, event.source, event.reason)
+        return trust.refused(state, event)
     if event.ticker in state.series:
         before = state.of(event.ticker).lane(kind)
-        state = trust.ended(state, before, event.source, fact.at_us)
+        state = trust.ended(state, before, event.source, fact.at_us, event.reason)
         lane = _refused(before, event, fact.at_us)
         state = with_lane(state, event.ticker, kind, lane)
         series = listing.doubted(
@@ -243,6 +246,7 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     HistoryBackfilled: backfilled,
     FetchRefused: refused,
     SourceGated: trust.gated,
+    RawLost: trust.raw_lost,
     SourceSlowed: trust.slowed,
     SourceShared: trust.shared,
     Sessions: opened,
@@ -282,9 +286,10 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
     """No call is under way; those of the process before arrived at the latest when it ended."""
     for one in state.series.values():
         for lane in one.lanes.values():
-            state = trust.ended(state, lane, lane.flight.source, at_us) if lane.flight else state
+            if lane.flight:
+                state = trust.ended(state, lane, lane.flight.source, at_us, "lost")
     if flight := state.exchange.flight:
-        state = trust.ended(state, state.exchange, flight.source, at_us)
+        state = trust.ended(state, state.exchange, flight.source, at_us, "lost")
     series = {
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()

@@ -76,7 +76,7 @@ def cancelled(state: Collector, fact: Fact[BackfillCancelled]) -> Collector:
     for kind in TIMEFRAMES:
         lane = state.of(ticker).lane(kind)
         if lane.flight and not lane.tail:
-            state = trust.ended(state, lane, lane.flight.source, fact.at_us)
+            state = trust.ended(state, lane, lane.flight.source, fact.at_us, "cancelled")
             state = with_lane(state, ticker, kind, replace(lane, flight=None))
     return state
 

@@ -24,6 +24,7 @@ from market.symbols import PROTECTED
 from market.venues import Venue, hours_of
 from services.fetcher.core.news import Heard
 from services.fetcher.core.past import NO_PAST, Past
+from services.fetcher.core.tally import NO_TALLY, Tally
 
 Kind = Literal["quote", "1d", "1h", "news"]
 """What is kept fresh of a ticker, each by itself."""
@@ -194,6 +195,7 @@ class Health(msgspec.Struct, frozen=True):
     slowed_from_us: int = 0
     pauses: int = 0
     last_answer_us: int = 0
+    tally: Tally = NO_TALLY
 
 
 NEVER_US = 2**62

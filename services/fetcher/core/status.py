@@ -210,6 +210,7 @@ def _source(state: Collector, options: Options, source: Declaration, now_us: int
     """A source is usable while it may be asked for prices; what keeps the rest is said too."""
     gates = {one: state.gate_of(source.name, one) for one in source.capabilities}
     shut = {one: gate for one, gate in gates.items() if gate.until_us > now_us}
+    tally = state.health_of(source.name).tally
     return SourceState(
         source=source.name,
         usable=any(one not in shut for one in gates if one in PRICES),
@@ -221,4 +222,9 @@ def _source(state: Collector, options: Options, source: Declaration, now_us: int
             for one, gate in gates.items()
         ),
         streaming=streaming.heard(state, options, source.name, now_us),
+        calls=tally.calls,
+        outcomes=tally.outcomes,
+        refusals=tally.refusals,
+        raw_lost=tally.lost,
+        raw_lost_because=tally.because,
     )

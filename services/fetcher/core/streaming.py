@@ -138,7 +138,7 @@ def refused(state: Collector, fact: Fact[FetchRefused]) -> Collector:
     """The connection was refused, or a ticker's trade was doubtful: then others are asked."""
     event = fact.event
     if event.ticker == ALL:
-        state = trust.ended(state, lane_of(state.stream), event.source, fact.at_us)
+        state = trust.ended(state, lane_of(state.stream), event.source, fact.at_us, event.reason)
         return trust.refused(replace(state, stream=replace(state.stream, flight=None)), event)
     series = state.series.get(event.ticker)
     if series is None:

@@ -7,12 +7,13 @@ from msgspec.structs import replace
 from bus.message import Fact
 from market.messages.fetcher import (
     FetchRefused,
+    RawLost,
     Reason,
     SourceGated,
     SourceShared,
     SourceSlowed,
 )
-from services.fetcher.core import budget
+from services.fetcher.core import budget, tally
 from services.fetcher.core.doubt import doubted_since_us
 from services.fetcher.core.gates import FAILURES
 from services.fetcher.core.state import Collector, Gate, Health, Lane, Refusal, gate_key
@@ -64,15 +65,33 @@ def shared(state: Collector, fact: Fact[SourceShared]) -> Collector:
 
 def called(state: Collector, source: str, at_us: int) -> Collector:
     """The call counts in its source's budget from now on."""
-    return _with_health(state, source, budget.begun(state.health_of(source), at_us))
+    health = budget.begun(state.health_of(source), at_us)
+    return _with_health(state, source, replace(health, tally=tally.called(health.tally)))
 
 
-def ended(state: Collector, lane: Lane, source: str, at_us: int) -> Collector:
+def ended(
+    state: Collector, lane: Lane, source: str, at_us: int, outcome: str = "answered"
+) -> Collector:
     """The source's call for this lane, if there is one, has been dealt with."""
     if lane.flight is None or lane.flight.source != source:
         return state
     health = budget.ended(state.health_of(source), lane.flight.at_us, at_us)
+    health = replace(health, tally=tally.ended(health.tally, outcome))
     return _with_health(state, source, health)
+
+
+def counted(state: Collector, source: str, reason: str) -> Collector:
+    """One more refusal for this reason."""
+    health = state.health_of(source)
+    return _with_health(state, source, replace(health, tally=tally.refused(health.tally, reason)))
+
+
+def raw_lost(state: Collector, fact: Fact[RawLost]) -> Collector:
+    """An answer's bytes could not be kept; what was read from them stands."""
+    event = fact.event
+    health = state.health_of(event.source)
+    health = replace(health, tally=tally.lost(health.tally, event.because))
+    return _with_health(state, event.source, health)
 
 
 def answered(state: Collector, source: str, capability: str, at_us: int) -> Collector:
@@ -84,6 +103,7 @@ def answered(state: Collector, source: str, capability: str, at_us: int) -> Coll
 
 def refused(state: Collector, event: FetchRefused) -> Collector:
     """What a refusal says about the source; what follows from it is said by its breakers."""
+    state = counted(state, event.source, event.reason)
     if event.reason == "rate_limited":
         health = state.health_of(event.source)
         return _with_health(state, event.source, replace(health, pauses=health.pauses + 1))

@@ -157,7 +157,7 @@ def test_what_cannot_be_kept_is_counted_told_ever_more_rarely_and_stops_nothing(
     keeper = Keeper(BrokenShelf(), Secret())
     with capture_logs() as logs:
         for _ in range(9):
-            keeper.keep(RAW, CALL)
+            assert "disk is full" in keeper.keep(RAW, CALL)
     assert keeper.lost == 9
     assert [line["times"] for line in logs] == [1, 2, 4, 8]
     assert {line["event"] for line in logs} == {"raw.not_kept"}

@@ -11,7 +11,7 @@ from bus.errors import Unavailable
 from bus.message import Command, Query
 from bus.ports import TapeReading
 from services.gateway.kept import Kept
-from services.gateway.talk import Answered, AskTime, ReadKept, ReadTape, Talk, advance
+from services.gateway.talk import Answered, AskTime, ReadKept, ReadTape, Talk, advance, patience
 
 Replies = dict[type, Any]
 """What the deck replies, by the class of the message."""
@@ -96,7 +96,7 @@ def held(talk: Talk, deck: FakeDeck, now_us: int = 0) -> Any:
         elif isinstance(step, AskTime):
             step = advance(talk, now_us)
         else:
-            future = deck.ask(step)
+            future = deck.ask(*patience(step, 10.0))
             error = future.exception()
             assert error is None or isinstance(error, Exception)
             step = advance(talk, error=error) if error else advance(talk, future.result())

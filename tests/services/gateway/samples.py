@@ -16,7 +16,7 @@ from market.messages.analyzer import (
     PositionSizing,
 )
 from market.messages.cache import BarSeries, CacheEntry, CacheState, Known, TickerSnapshot
-from market.messages.fetcher import Budget, CollectorState, Quote, SourceState
+from market.messages.fetcher import Budget, CapabilityState, CollectorState, Quote, SourceState
 from market.messages.indicators import Indicators, Level, Reading, Trend
 
 NOON_US = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z
@@ -104,6 +104,19 @@ def bars(ticker: str = "NVDA") -> BarSeries:
         volume=(1_000.0, 2_000.0),
         known_by=(5, 5),
     )
+
+
+YAHOO = SourceState(
+    "yahoo",
+    True,
+    capabilities=(CapabilityState("bars", "half_open", "it was down"),),
+    calls=9,
+    outcomes={"answered": 7, "invalid": 2},
+    refusals={"invalid": 2},
+    raw_lost=1,
+    raw_lost_because="the disk is full",
+)
+"""A source that has met with something."""
 
 
 def collector(**changes: object) -> CollectorState:

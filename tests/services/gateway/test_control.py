@@ -121,7 +121,7 @@ def test_malformed_frames_are_answered_and_counted_and_harm_nobody(
         dealer.send_multipart(frames)
         assert msgpack.unpackb(dealer.recv_multipart()[-1])["error"]["code"] == "bad_frame"
     line = 'tapedeck_requests_total{code="bad_frame",door="control",verb=""} 4.0'
-    assert line in meters.text(Figures(None, None)).decode()
+    assert line in meters.text(Figures(None, None, None)).decode()
     with Client(address) as client:
         assert client.call("status")["success"]
 

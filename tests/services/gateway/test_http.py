@@ -11,7 +11,7 @@ from bus.errors import Overloaded, StorageFailed, Truncated, Unavailable
 from bus.message import BusStatus, Done
 from market.messages.analyzer import Analyze
 from market.messages.cache import CacheStatus, ClearCache, ReadBars, Snapshot
-from market.messages.fetcher import AddTicker, CollectorStatus, RemoveTicker
+from market.messages.fetcher import AddTicker, CollectorStatus, Queue, RemoveTicker
 from services.gateway.guard import COOKIE
 from services.gateway.http import BODY_BYTES_MAX
 from services.gateway.verbs import VERBS
@@ -149,7 +149,15 @@ def test_the_gateway_lives_without_a_bus(browse: Browse) -> None:
 
 @pytest.mark.guarantee("observability")
 def test_the_metrics_tell_of_the_deck_and_of_the_requests(browse: Browse) -> None:
-    client = browse(FakeDeck({BusStatus: samples.bus(), CacheStatus: samples.cache()}))
+    replies: Replies = {
+        BusStatus: samples.bus(),
+        CacheStatus: samples.cache(),
+        CollectorStatus: samples.collector(
+            sources=(samples.YAHOO,),
+            queues=(Queue("yahoo", "1h", 412, 0, samples.NOON_US, ("NVDA",)),),
+        ),
+    }
+    client = browse(FakeDeck(replies))
     client.get("/api/cache")
     text = client.get("/metrics").text
     for line in (
@@ -167,6 +175,15 @@ def test_the_metrics_tell_of_the_deck_and_of_the_requests(browse: Browse) -> Non
         'tapedeck_quote_age_seconds{simulated="false",source="yahoo",ticker="NVDA"} 12.0',
         'tapedeck_requests_total{code="",door="http",verb="cache"} 1.0',
         "tapedeck_live_pages 0.0",
+        'tapedeck_source_calls_total{source="yahoo"} 9.0',
+        'tapedeck_source_outcomes_total{outcome="answered",source="yahoo"} 7.0',
+        'tapedeck_source_refusals_total{reason="invalid",source="yahoo"} 2.0',
+        'tapedeck_source_gate{capability="bars",source="yahoo",state="half_open"} 1.0',
+        'tapedeck_source_gate{capability="bars",source="yahoo",state="closed"} 0.0',
+        'tapedeck_source_budget_used{source="finnhub"} 7.0',
+        'tapedeck_source_budget_limit{source="finnhub"} 60.0',
+        'tapedeck_queue_waiting{lane="1h",source="yahoo"} 412.0',
+        'tapedeck_raw_answers_lost_total{source="yahoo"} 1.0',
     ):
         assert line in text.splitlines()
 

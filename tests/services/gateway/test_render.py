@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.gateway import render
+from services.gateway import render, render_health
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_the_health_tells_of_the_bus_and_of_what_each_service_met_with() -> None
     met = {"dead_letters": 1, "gaps": 2, "resends": 3, "bad_frames": 5}
     cache = {"name": "cache", "ready": True, "lag": 0, "starts": 1, "pid": 42, "counters": met}
     answer = {"ready": True, "missing": [], "head": 7, "bus": bus | counts, "services": [cache]}
-    assert render.health(answer) == (
+    assert render_health.health(answer) == (
         "ready\n"
         "tape      7 events, 4.2 MB\n"
         "commits   3, half within 0.4 ms, 99 % within 2.5 ms\n"
@@ -184,6 +184,23 @@ def test_the_health_tells_of_the_bus_and_of_what_each_service_met_with() -> None
         "service  ready  lag  starts  pid  dead letters  gaps  resends  bad frames\n"
         "cache    yes    0    1       42   1             2     3        5"
     )
+
+
+def test_the_health_tells_of_old_data_and_of_the_sources_beside_who_is_ready() -> None:
+    source = {
+        "source": "yahoo",
+        "calls": 9,
+        "outcomes": {"answered": 7, "invalid": 2},
+        "refusals": {"doubtful": 1, "invalid": 2},
+        "raw_lost": 1,
+        "raw_lost_because": "the disk is full",
+    }
+    data = {"fresh": False, "tickers": 3, "stale": ["QQQ", "NVDA"]}
+    answer = {"ready": True, "missing": [], "services": [], "data": data, "sources": [source]}
+    shown = render_health.health(answer)
+    assert shown.startswith("ready\ndata  2 of 3 old: QQQ NVDA\n")
+    assert "yahoo   9      7         doubtful 1, invalid 2" in shown
+    assert "yahoo: 1 answers could not be kept (the disk is full)" in shown
 
 
 def test_a_deck_without_dead_letters_says_so() -> None:

@@ -60,7 +60,7 @@ class Served:
     def count(self, code: str) -> float:
         """How many requests ended with this code."""
         name = f'tapedeck_requests_total{{code="{code}",door="control",'
-        lines = self.meters.text(Figures(None, None)).decode().splitlines()
+        lines = self.meters.text(Figures(None, None, None)).decode().splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from market.symbols import BadTicker
 from services.gateway.answers import WatchlistRow
 from services.gateway.verbs import verb_named
 from tests.services.gateway import samples
-from tests.services.gateway.fakes import FakeDeck, held
+from tests.services.gateway.fakes import FakeDeck, Replies, held
 
 BASE_KEYS = (
     "success",
@@ -285,6 +285,37 @@ def test_the_health_tells_how_the_bus_fares_and_what_each_service_met_with() -> 
         0,
         {"dead_letters": 1, "gaps": 2, "resends": 3, "bad_frames": 5},
     )
+
+
+def test_the_health_tells_how_fresh_the_data_is_and_how_the_sources_fare_as_other_matters() -> None:
+    old = CacheEntry("QQQ", False, True, 900.0, 400.0, "yahoo", {})
+    fresh = CacheEntry("NVDA", False, False, 12.0, 190.0, "yahoo", {})
+    replies: Replies = {
+        BusStatus: samples.bus(),
+        CacheStatus: samples.cache(fresh, old),
+        CollectorStatus: samples.collector(sources=(samples.YAHOO,)),
+    }
+    told = answer(FakeDeck(replies), "health")
+    assert told["ready"]
+    assert told["data"] == {"fresh": False, "tickers": 2, "stale": ["QQQ"]}
+    assert told["sources"] == [
+        {
+            "source": "yahoo",
+            "calls": 9,
+            "outcomes": {"answered": 7, "invalid": 2},
+            "refusals": {"invalid": 2},
+            "gates": {"bars": "half_open"},
+            "used": 0,
+            "limit": 0,
+            "raw_lost": 1,
+            "raw_lost_because": "the disk is full",
+        }
+    ]
+
+
+def test_a_cache_and_a_collector_that_do_not_answer_keep_nobody_from_telling_who_is_ready() -> None:
+    told = answer(FakeDeck({BusStatus: samples.bus()}), "health")
+    assert (told["ready"], "data" in told, "sources" in told) == (True, False, False)
 
 
 @pytest.mark.parametrize(
