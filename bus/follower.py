@@ -89,25 +89,26 @@ class Follower:
         self.suspicious = False
 
     def _hold(self, frame: Record | Header | Heartbeat) -> None:
-        match frame:
-            case Record():
-                if frame.seq > self.cursor:
-                    self._keep(frame)
-            case Heartbeat():
-                self._notice_gap(frame.head)
-                self.told(frame.tape, frame.head)
-            case Header():
-                self._notice_gap(frame.seq - 1)
-                self.head = max(self.head, frame.seq)
+        if isinstance(frame, Record):
+            self._keep(frame)
+        elif isinstance(frame, Heartbeat):
+            self._notice_gap(frame.head)
+            self.told(frame.tape, frame.head)
+        else:
+            self._notice_gap(frame.seq - 1)
+            self.head = max(self.head, frame.seq)
 
     def _keep(self, record: Record) -> None:
-        full = len(self._held) >= HELD_RECORDS_MAX or self._held_bytes >= HELD_BYTES_MAX
-        if record.seq == self._held_to() + 1 and not full:
-            self._held.append(record)
+        seq, held = record.seq, self._held
+        if seq <= self.cursor:
+            return
+        full = len(held) >= HELD_RECORDS_MAX or self._held_bytes >= HELD_BYTES_MAX
+        if not full and seq == (held[-1].seq if held else self.cursor) + 1:
+            held.append(record)
             self._held_bytes += len(record.body)
         else:
-            self._notice_gap(record.seq)
-        self.head = max(self.head, record.seq)
+            self._notice_gap(seq)
+        self.head = max(self.head, seq)
 
     def _notice_gap(self, said_to: int) -> None:
         """All frames up to ``said_to`` should be here; a gap counts once, when it is first seen.
