@@ -11,6 +11,7 @@ from bus.message import Command, Event, Message, Query
 from market.messages.analyzer import Decision
 from market.messages.fetcher import Quote, Ticker, Timeframe
 from market.messages.indicators import FormingIndicators, Indicators
+from market.messages.words import Source
 
 Limit = Annotated[int, Meta(ge=1, le=5_000)]
 Seq = Annotated[int, Meta(ge=0, le=2**62)]
@@ -103,6 +104,42 @@ class ReadBars(Query[BarSeries], frozen=True):
     limit: Limit = 300
     as_of_us: Instant | None = None
     adjusted: bool = True
+
+
+class KnownHeadline(msgspec.Struct, frozen=True):
+    """A headline with the ticker it is about, who told it, and where that stands on the tape."""
+
+    ticker: Ticker
+    headline: str
+    publisher: str
+    url: str
+    published_us: int
+    source: Source
+    seq: int
+
+
+class NewsKnown(Message, frozen=True):
+    """The newest headlines of a ticker (empty: of all) as they were known at ``seq``, newest first.
+
+    ``checked_us`` is when a source last answered for them, 0 where none ever did: no headlines then
+    mean that nothing is known, not that nothing was published.
+    """
+
+    ticker: str
+    seq: int
+    checked_us: int
+    headlines: tuple[KnownHeadline, ...]
+
+
+class ReadNews(Query[NewsKnown], frozen=True):
+    """The newest ``limit`` headlines of a ticker or of all, now or as known at an instant."""
+
+    service: ClassVar[str] = "cache"
+    reply: ClassVar[type[NewsKnown]] = NewsKnown
+
+    ticker: str = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    as_of_us: Instant | None = None
 
 
 class CacheEntry(msgspec.Struct, frozen=True):

@@ -16,7 +16,9 @@ from market.messages.cache import (
     CacheStatus,
     ClearCache,
     FindEvents,
+    NewsKnown,
     ReadBars,
+    ReadNews,
     SeqsFound,
     Snapshot,
     TickerSnapshot,
@@ -62,16 +64,15 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
         rows = shelf.tables.bars(key, query.timeframe, query.limit, None if as_of is None else seq)
         return _series(key, query, seq, adjusted(rows) if query.adjusted else rows)
 
+    @actor.answer(ReadNews)
+    def read_news(shelf: Shelf, query: ReadNews, now_us: int) -> NewsKnown:
+        del now_us
+        return _news(shelf, query, extended=extended)
+
     @actor.answer(FindEvents)
     def find(shelf: Shelf, query: FindEvents, now_us: int) -> SeqsFound:
         del now_us
-        as_of = query.as_of_us
-        last = shelf.seq if as_of is None else shelf.seq_at(as_of)
-        if query.newest:
-            return SeqsFound(tuple(_newest(shelf, query, last)), last, 0)
-        seqs = shelf.tables.find(query.subject, query.from_seq, last, query.limit, newest=False)
-        more = len(seqs) == query.limit
-        return SeqsFound(tuple(seqs), last, seqs[-1] + 1 if more else 0)
+        return _find(shelf, query)
 
     @actor.answer(CacheStatus)
     def status(shelf: Shelf, query: CacheStatus, now_us: int) -> CacheState:
@@ -81,6 +82,24 @@ def build(open_shelf: Callable[[], Shelf], *, extended: bool = False) -> Actor[S
         return CacheState(shelf.seq, shelf.ttl_seconds, tuple(entries))
 
     return actor
+
+
+def _news(shelf: Shelf, query: ReadNews, *, extended: bool) -> NewsKnown:
+    """As they are known, or were known at an instant."""
+    seq = shelf.seq if query.as_of_us is None else shelf.seq_at(query.as_of_us)
+    key = _ticker(query.ticker, extended=extended) if query.ticker else ""
+    return shelf.news(key, query.limit, seq)
+
+
+def _find(shelf: Shelf, query: FindEvents) -> SeqsFound:
+    """Where the events stand, now or as of an instant."""
+    as_of = query.as_of_us
+    last = shelf.seq if as_of is None else shelf.seq_at(as_of)
+    if query.newest:
+        return SeqsFound(tuple(_newest(shelf, query, last)), last, 0)
+    seqs = shelf.tables.find(query.subject, query.from_seq, last, query.limit, newest=False)
+    more = len(seqs) == query.limit
+    return SeqsFound(tuple(seqs), last, seqs[-1] + 1 if more else 0)
 
 
 def _newest(shelf: Shelf, query: FindEvents, last: int) -> list[int]:

@@ -11,10 +11,11 @@ from bus.errors import Truncated
 from bus.message import Fact
 from bus.ports import TapeReading
 from market.messages.analyzer import Decision
-from market.messages.cache import TickerSnapshot
+from market.messages.cache import KnownHeadline, NewsKnown, TickerSnapshot
 from market.messages.fetcher import Bars, Quote
+from market.messages.news import News
 from market.symbols import PROTECTED, plain, simulated
-from services.cache.core.rows import bar_rows, entries
+from services.cache.core.rows import HeadlineRow, bar_rows, entries, headline_rows
 from services.cache.core.snapshots import snapshot, subjects
 from services.cache.store.sqlite import Tables
 
@@ -35,7 +36,8 @@ class Shelf:
 
     def written(self, position: int) -> Shelf:
         """Write what is fresh; the shelf then stands at the position."""
-        self.tables.write(entries(self.fresh), bar_rows(self.fresh), position)
+        news = headline_rows(self.fresh)
+        self.tables.write(entries(self.fresh), bar_rows(self.fresh), position, news)
         return replace(self, fresh=())
 
     @property
@@ -89,7 +91,31 @@ class Shelf:
             ttl_seconds=self.ttl_seconds,
         )
 
+    def news(self, key: str, limit: int, seq: int) -> NewsKnown:
+        """The newest headlines of a key (empty: of all) as they were known at a seq."""
+        checked = list(self.tables.last([f"{News.stream}.{key}"], seq).values())
+        if not key:
+            checked = self.tables.find(f"{News.stream}.", 1, seq, 1, newest=True)
+        return NewsKnown(
+            ticker=key,
+            seq=seq,
+            checked_us=max(map(self.tables.at, checked), default=0),
+            headlines=tuple(map(_headline, self.tables.news(key, limit, seq))),
+        )
+
     def shown_keys(self) -> list[str]:
         """The keys that tickers are shown under now."""
         tickers = {plain(key) for key in self.tables.keys(Quote.stream)}
         return sorted(self.key(ticker, self.seq) for ticker in tickers)
+
+
+def _headline(row: HeadlineRow) -> KnownHeadline:
+    return KnownHeadline(
+        ticker=row.key,
+        headline=row.headline,
+        publisher=row.publisher,
+        url=row.url,
+        published_us=row.published_us,
+        source=row.source,
+        seq=row.seq,
+    )

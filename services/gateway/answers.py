@@ -9,6 +9,7 @@ import msgspec
 from bus.message import ServiceState
 from market.messages.analyzer import Rule
 from market.messages.cache import CacheEntry
+from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     Backfill,
     Budget,
@@ -47,6 +48,8 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     sources: tuple[SourceState, ...]
     cycle: CycleFinished | None
     backfills: tuple[Backfill, ...]
+    market_told: MarketStatus | None
+    halted: bool
     venues: tuple[VenueState, ...]
     queues: tuple[Queue, ...]
     resting: int

@@ -95,8 +95,8 @@ class BarsWanted(TickerTimeframe, frozen=True):
     ] = True
 
 
-class DecisionsWanted(OneOrAllTickers, frozen=True):
-    """The last decisions, of one ticker or of all."""
+class LastWanted(OneOrAllTickers, frozen=True):
+    """The last things of a kind, of one ticker or of all."""
 
     limit: Annotated[int, Meta(description="how many, the last ones", ge=1, le=500)] = 20
     as_of: AsOf = None
@@ -109,6 +109,14 @@ class DecisionsWanted(OneOrAllTickers, frozen=True):
     def as_of_us(self) -> int | None:
         """The instant in microseconds UTC; raises `Refused`."""
         return instant_us(self.as_of) if self.as_of else None
+
+
+class DecisionsWanted(LastWanted, frozen=True):
+    """The last decisions, of one ticker or of all."""
+
+
+class NewsWanted(LastWanted, frozen=True):
+    """The newest headlines, of one ticker or of all."""
 
 
 class EventsWanted(Arguments, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from market.symbols import is_simulated
 from services.gateway.records import is_invented
 
 Answer = Mapping[str, Any]
@@ -134,6 +135,16 @@ def levels(answer: Answer) -> str:
     return "\n".join([head, *marks_of(answer), table_of(heads, rows)])
 
 
+def news(answer: Answer) -> str:
+    """Two lines for each headline, newest first: what and when, then whose and where."""
+    name, checked = answer["ticker"] or "any ticker", answer["checked"]
+    if not answer["headlines"]:
+        asked = f"last asked for at {checked}" if checked else "never asked for yet"
+        made_up = " Simulated series have none." if is_simulated(name) else ""
+        return f"No headlines are known of {name} ({asked}).{made_up}"
+    return "\n".join(line for row in answer["headlines"] for line in _headline(row))
+
+
 def cache(answer: Answer) -> str:
     """One line for each entry."""
     heads = ("ticker", "price", "source", "age", "1d bars", "1h bars", "")
@@ -238,6 +249,11 @@ def _words(row: Answer) -> list[str]:
     return [word.upper() for word in ("simulated", "stale") if row.get(word)]
 
 
+def _headline(row: Answer) -> Iterable[str]:
+    yield f"{row['published']}  {row['ticker']}  {row['headline']}"
+    yield f"    {_text(row['publisher'])}, told by {row['source']}  {row['url']}".rstrip()
+
+
 def _invented(event: Answer) -> str:
     return "SIMULATED" if is_invented(event["subject"], event["event"]) else ""
 
@@ -255,6 +271,10 @@ def _markets(answer: Answer) -> Iterable[tuple[str, str]]:
     for one in answer["venues"] or [{"venue": "us", **answer}]:
         name = "market" if one["venue"] == "us" else one["venue"]
         yield name, f"{one['market']}, next session {_text(one['next_session'])}"
+    if told := answer["market_told"]:
+        word = "open" if told["is_open"] else f"closed {told['holiday']}".rstrip()
+        rests = "; the calendar has a session, so cycles rest" if answer["halted"] else ""
+        yield "told", f"{word}, says {told['source']} at {told['market_time']}{rests}"
 
 
 def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:

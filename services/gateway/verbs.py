@@ -14,7 +14,7 @@ import msgspec
 
 from bus.actor import Refused
 from market.decision.answer import AnalysisAnswer
-from market.messages.cache import BarSeries, CacheEntry, TickerSnapshot
+from market.messages.cache import BarSeries, CacheEntry, NewsKnown, TickerSnapshot
 from services.gateway import render, render_evidence, render_health
 from services.gateway.answers import (
     CacheAnswer,
@@ -42,6 +42,7 @@ from services.gateway.arguments import (
     ImportWanted,
     LettersWanted,
     LogWanted,
+    NewsWanted,
     OneAnswer,
     OneJob,
     OneLetter,
@@ -240,6 +241,15 @@ VERBS: Final[tuple[Verb, ...]] = (
         talk=tickers.levels,
         routes=("/api/tickers/{ticker}/levels",),
         show=render.levels,
+    ),
+    Verb(
+        name="news",
+        help="The newest headlines of a ticker, or of all: when, what, whose, and who told it.",
+        arguments=NewsWanted,
+        answer=NewsKnown,
+        talk=tickers.news,
+        routes=("/api/news", "/api/tickers/{ticker}/news"),
+        show=render.news,
     ),
     Verb(
         name="snapshot",

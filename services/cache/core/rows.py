@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bus.message import Fact
 from market.messages.fetcher import Bars
+from market.messages.news import News
 
 
 class Entry(NamedTuple):
@@ -33,6 +34,19 @@ class BarRow(NamedTuple):
     split: float
 
 
+class HeadlineRow(NamedTuple):
+    """One headline as the event at ``seq`` told it, in its ``place`` there."""
+
+    key: str
+    published_us: int
+    seq: int
+    place: int
+    headline: str
+    publisher: str
+    url: str
+    source: str
+
+
 def entries(facts: Sequence[Fact[Any]]) -> list[Entry]:
     """One row of the index for each fact."""
     return [Entry(fact.event.subject, fact.seq, fact.at_us) for fact in facts]
@@ -43,6 +57,16 @@ def bar_rows(facts: Sequence[Fact[Any]]) -> Iterator[BarRow]:
     for fact in facts:
         if isinstance(fact.event, Bars):
             yield from _rows_of(fact.seq, fact.event)
+
+
+def headline_rows(facts: Sequence[Fact[Any]]) -> Iterator[HeadlineRow]:
+    """One row for each headline that the facts tell."""
+    for fact in facts:
+        if isinstance(fact.event, News):
+            news = fact.event
+            for place, one in enumerate(news.headlines):
+                told = (one.headline, one.publisher, one.url, news.source)
+                yield HeadlineRow(news.ticker, one.published_us, fact.seq, place, *told)
 
 
 def _rows_of(seq: int, bars: Bars) -> Iterator[BarRow]:

@@ -1,4 +1,4 @@
-"""The cache's tables in SQLite: the index by subject, and every version of every bar.
+"""The cache's tables in SQLite: the index by subject, every version of every bar, headlines.
 
 Rows and position are written in one transaction, so the tables always stand at exactly one seq. The
 file is a projection: it is thrown away and built again from the tape when anything about it is odd.
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from services.cache.core.rows import BarRow, Entry
+from services.cache.core.rows import BarRow, Entry, HeadlineRow
+from services.cache.store import headlines
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
@@ -89,7 +90,13 @@ class Tables:
         self.position = int(known.get("position", 0))
         return self.position
 
-    def write(self, entries: Sequence[Entry], bars: Iterable[BarRow], position: int) -> None:
+    def write(
+        self,
+        entries: Sequence[Entry],
+        bars: Iterable[BarRow],
+        position: int,
+        news: Iterable[HeadlineRow] = (),
+    ) -> None:
         """All rows of a turn and the position, in one transaction."""
         db = self._db
         db.execute("BEGIN IMMEDIATE")
@@ -102,6 +109,7 @@ class Tables:
         for bar in bars:
             db.execute(_KEEP_BEFORE, bar)
             db.execute(_PUT_BAR, bar)
+        headlines.put(db, news)
         db.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (position,))
         db.execute("COMMIT")
         self.position = position
@@ -155,6 +163,10 @@ class Tables:
             rows = self._db.execute(_BARS_AT, (key, timeframe, seq, limit)).fetchall()
         return [BarRow._make((*row[:9], bool(row[9]), row[10])) for row in reversed(rows)]
 
+    def news(self, key: str, limit: int, seq: int) -> list[HeadlineRow]:
+        """The newest headlines of a key (empty: of all) as they were known at a seq."""
+        return headlines.newest(self._db, key, seq, limit)
+
     def series(self) -> dict[tuple[str, str], int]:
         """How many bars each (key, timeframe) holds."""
         rows = self._db.execute("SELECT key, timeframe, COUNT(*) FROM bar GROUP BY key, timeframe")
@@ -196,7 +208,7 @@ class Tables:
         self._db.close()
         self._remove()
         self._db = self._open()
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(_SCHEMA + headlines.SCHEMA)
         names = [("tape", tape_id), ("code", self._code)]
         self._db.executemany("INSERT INTO meta VALUES (?, ?)", names)
 

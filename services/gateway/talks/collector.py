@@ -101,6 +101,8 @@ def _answer(state: CollectorState, message: str, seq: int) -> Talk:
         sources=state.sources,
         cycle=state.cycle,
         backfills=state.backfills,
+        market_told=state.market_told,
+        halted=state.halted,
         venues=state.venues,
         queues=state.queues,
         resting=state.resting,

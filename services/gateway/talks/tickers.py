@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bus.actor import Refused
-from market.messages.cache import BarSeries, ReadBars, Snapshot, TickerSnapshot
+from market.messages.cache import BarSeries, NewsKnown, ReadBars, ReadNews, Snapshot, TickerSnapshot
 from market.messages.fetcher import CollectorState, CollectorStatus
 from services.gateway.answers import (
     IndicatorsAnswer,
@@ -11,7 +11,13 @@ from services.gateway.answers import (
     WatchlistAnswer,
     WatchlistRow,
 )
-from services.gateway.arguments import Arguments, BarsWanted, TickerAsOf, TickerTimeframe
+from services.gateway.arguments import (
+    Arguments,
+    BarsWanted,
+    NewsWanted,
+    TickerAsOf,
+    TickerTimeframe,
+)
 from services.gateway.talk import Talk
 from services.gateway.talks.parts import known_or_refused, unknown
 
@@ -90,6 +96,12 @@ def levels(arguments: TickerTimeframe) -> Talk:
         trend=reading.trend if reading else None,
         levels=reading.levels if reading else (),
     )
+
+
+def news(arguments: NewsWanted) -> Talk:
+    """The newest headlines of a ticker, or of all."""
+    known: NewsKnown = yield ReadNews(arguments.key, arguments.limit, arguments.as_of_us)
+    return known
 
 
 def bars(arguments: BarsWanted) -> Talk:

@@ -15,7 +15,15 @@ from market.messages.analyzer import (
     Levels,
     PositionSizing,
 )
-from market.messages.cache import BarSeries, CacheEntry, CacheState, Known, TickerSnapshot
+from market.messages.cache import (
+    BarSeries,
+    CacheEntry,
+    CacheState,
+    Known,
+    KnownHeadline,
+    NewsKnown,
+    TickerSnapshot,
+)
 from market.messages.fetcher import Budget, CapabilityState, CollectorState, Quote, SourceState
 from market.messages.indicators import Indicators, Level, Reading, Trend
 
@@ -44,6 +52,24 @@ def reading(close: float = 190.0) -> Reading:
         "bars_seq": 5,
     }
     return msgspec.convert(numbers | fields, Reading)
+
+
+def news(*headlines: str) -> NewsKnown:
+    """Headlines of NVDA, a minute apart."""
+    texts = headlines or ("Chips rise", "Chips fall")
+    rows = tuple(
+        KnownHeadline(
+            ticker="NVDA",
+            headline=text,
+            publisher="A paper",
+            url=f"https://example.com/{number}",
+            published_us=NOON_US - number * 60_000_000,
+            source="finnhub",
+            seq=7,
+        )
+        for number, text in enumerate(texts)
+    )
+    return NewsKnown("NVDA", 9, NOON_US, rows)
 
 
 def decision(ticker: str = "NVDA") -> Decision:

@@ -17,7 +17,15 @@ from bus.actor import Refused
 from bus.message import BusStatus, Done
 from config.settings import PROJECT_ROOT
 from market.messages.analyzer import Analyze
-from market.messages.cache import CacheEntry, CacheStatus, FindEvents, ReadBars, SeqsFound, Snapshot
+from market.messages.cache import (
+    CacheEntry,
+    CacheStatus,
+    FindEvents,
+    ReadBars,
+    ReadNews,
+    SeqsFound,
+    Snapshot,
+)
 from market.messages.fetcher import AddTicker, CollectorStatus, RemoveTicker
 from services.gateway.cli import tapedeck
 from services.gateway.control import Control
@@ -36,6 +44,7 @@ STATE: Replies = {
     BusStatus: samples.bus(),
     Snapshot: samples.snapshot(),
     ReadBars: samples.bars(),
+    ReadNews: samples.news(),
     Analyze: samples.analysis(),
     FindEvents: SeqsFound((1, 2), 2, 0),
     AddTicker: Done(9, 1),

@@ -65,6 +65,7 @@ COLLECTOR = {
     "queues": [],
     "settling": [],
     "listings": [],
+    "market_told": None,
     "cycle": {
         "asked": 3,
         "brought": 2,
