@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from bus.actor import Refused
 from bus.errors import Unavailable
 from bus.message import (
@@ -35,6 +37,7 @@ from market.messages.cache import (
 )
 from market.messages.fetcher import (
     AddTicker,
+    Backfill,
     Bars,
     Budget,
     CollectorStarted,
@@ -56,6 +59,7 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
+from market.messages.history import BackfillCancelled, CancelBackfill, Listing, Settling
 from market.sessions import NO_SESSIONS, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain, simulated
 from services.cache.core.rows import bar_rows
@@ -85,6 +89,9 @@ class PageDeck:
         self.absent: set[str] = set()
         self.failing: set[str] = set()
         self.stale_because = ""
+        self.backfills: tuple[Backfill, ...] = ()
+        self.settling: tuple[Settling, ...] = ()
+        self.listings: tuple[Listing, ...] = ()
         self.asked: list[Command | Query[Any]] = []
         self.told = Told()
         self.table = NO_SESSIONS if simulates else evidence.sessions(now_us)
@@ -170,6 +177,13 @@ class PageDeck:
         self.bring(*([command.ticker] if command.ticker else self.told.watchlist))
         return Done(self.head, 1)
 
+    def _cancel(self, command: CancelBackfill) -> Done:
+        self.backfills = tuple(
+            replace(one, cancelled=one.cancelled or one.ticker == command.ticker)
+            for one in self.backfills
+        )
+        return Done(self.say(BackfillCancelled(command.ticker)), 1)
+
     def _clear(self, command: ClearCache) -> Done:
         return Done(self.say(CacheCleared(command.ticker)), 1)
 
@@ -200,6 +214,9 @@ class PageDeck:
             budgets=(self._budget("finnhub", 60), self._budget("yahoo", 50)),
             sources=self._sources(),
             cycle=cycles[-1] if cycles else None,
+            backfills=self.backfills,
+            settling=self.settling,
+            listings=self.listings,
         )
 
     def _snapshot(self, query: Snapshot) -> TickerSnapshot:
@@ -278,6 +295,7 @@ class PageDeck:
         Restart: _run,
         Stop: _stop,
         FetchNow: _fetch,
+        CancelBackfill: _cancel,
         ClearCache: _clear,
         ReplayLetter: _replay,
         CollectorStatus: _status,

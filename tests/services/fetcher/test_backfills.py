@@ -47,6 +47,13 @@ def bars_of(deck: Deck[Collector], ticker: str) -> int:
     return sum(count for (name, _), count in bars_known(deck).items() if name == ticker)
 
 
+def next_call(deck: Deck[Collector]) -> Fetch:
+    deck.tick("15:00")
+    (effect,) = [one for one in deck.effects if isinstance(one, Fetch)]
+    deck.effects.clear()
+    return effect
+
+
 def test_a_cancelled_back_fill_is_not_fetched_and_is_still_listed() -> None:
     world, deck = World(), opened()
     deck.tell("15:00", CancelBackfill("nvda"))
@@ -92,14 +99,11 @@ def test_a_restart_neither_forgets_it_nor_begins_it_again() -> None:
 
 def test_what_was_under_way_is_no_longer_waited_for_and_its_answer_is_let_be() -> None:
     deck = opened()
-    for _ in range(9):
-        deck.tick("15:00")
-        (effect,) = [one for one in deck.effects if isinstance(one, Fetch)]
-        deck.effects.clear()
-        if (effect.call.ticker, effect.call.timeframe) == ("NVDA", "1d"):
-            break
+    effect = next_call(deck)
+    while (effect.call.ticker, effect.call.timeframe) != ("NVDA", "1d"):
         starts = (microseconds("14:30"),) if effect.call.timeframe == "1h" else (DAY,)
         deck.tell("15:00", Fetched(effect.call, deck.now_us, Answer(bars=flat(*starts))))
+        effect = next_call(deck)
     deck.tell("15:00", CancelBackfill("NVDA"))
     assert deck.state.of("NVDA").lane("1d").flight is None
     assert deck.state.health_of("yahoo").under_way == ()

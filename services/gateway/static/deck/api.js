@@ -70,6 +70,7 @@ export const api = {
   stop: () => ask("POST", "/api/collector/stop"),
   restart: () => ask("POST", "/api/collector/restart"),
   fetch: (ticker) => ask("POST", "/api/collector/fetch", ticker ? { ticker } : {}),
+  cancel: (job) => ask("POST", "/api/jobs/cancel", { job }),
   add: (ticker) => ask("POST", "/api/collector/ticker/add", { ticker }),
   remove: (ticker) => ask("POST", "/api/collector/ticker/remove", { ticker }),
 };

@@ -14,7 +14,8 @@ const BUDGET_MS = 5_000; // the window of a budget slides without an event
 const ROWS_MS = 60_000;
 
 const OF_A_LETTER = /^letter\./;
-const OF_THE_COLLECTOR = /^(collector|watchlist|source|fetch)\.|^market\.(refused|quote)$/;
+const OF_THE_COLLECTOR =
+  /^(collector|watchlist|source|fetch|backfill)\.|^market\.(refused|quote|listing|unsettled)$/;
 
 export class Conversation {
   constructor(store) {

@@ -37,6 +37,7 @@ export function createActions(overview) {
         bad: true,
       }),
     fetch: (ticker) => act(() => api.fetch(ticker)),
+    cancel: (job) => act(() => api.cancel(job)),
     replay: async ({ service, seq }) => {
       await act(() => api.replay(service, seq));
       overview.soon.letters();

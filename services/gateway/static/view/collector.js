@@ -2,6 +2,7 @@
 
 import { DASH, instant, moment, number, span } from "../model/format.js";
 import { cliMenu } from "./cli.js";
+import { Histories } from "./collector_history.js";
 import { sourceLine } from "./collector_sources.js";
 import { busyButton, field, h, mark, onChange, put } from "./dom.js";
 
@@ -25,11 +26,7 @@ export class Collector {
     };
     this.state = h("p", { class: "state", "data-field": "collector", role: "status" }, "asking…");
     this.sources = h("ul", { class: "sources", "data-field": "sources" });
-    this.history = h("p", { class: "soft cycle", "data-field": "history", hidden: true });
-    this.showHistory = onChange((backfills, tickers) => {
-      this.history.hidden = backfills.length === 0;
-      this.history.replaceChildren(...historyBar(backfills, tickers));
-    });
+    this.histories = new Histories(actions);
     this.showSources = onChange((told, budgets, queues, seconds) => {
       const lines = told.map((source) => sourceLine(source, budgets, queues, seconds * 1000));
       this.sources.replaceChildren(...lines);
@@ -39,7 +36,7 @@ export class Collector {
       h("dl", { class: "counters" }, ...COUNTERS.map(counter)),
       this.sources,
       h("p", { class: "soft cycle", "data-field": "cycle" }),
-      this.history,
+      this.histories.node,
     );
   }
 
@@ -66,7 +63,7 @@ export class Collector {
     const { sources, budgets, queues } = collector;
     this.showSources(sources, budgets, queues ?? [], Math.floor(now / 1000));
     this.put("cycle", cycleWords(collector.cycle));
-    this.showHistory(collector.backfills ?? [], collector.tickers_tracked);
+    this.histories.show(collector, now);
   }
 
   put(name, text) {
@@ -111,16 +108,6 @@ const few = (tickers) =>
 function fromNow(seconds, due) {
   if (seconds > 0) return `in ${span(seconds)}`;
   return due ? "now" : `${span(-seconds)} ago`;
-}
-
-// How far the first fetch of every ticker's history has come.
-function historyBar(backfills, tickers) {
-  if (!backfills.length) return [];
-  const max = backfills[0].of * tickers;
-  const value = max - backfills.reduce((left, { done, of }) => left + of - done, 0);
-  const waiting = few(backfills.map(({ ticker }) => ticker));
-  const text = `History: ${value} of ${max}; waiting for ${waiting}.`;
-  return [h("progress", { max, value, "aria-label": text }), ` ${text}`];
 }
 
 // What the last cycle could not bring, by its reasons.

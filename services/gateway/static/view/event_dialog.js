@@ -29,8 +29,16 @@ export async function openEvent(seq) {
     ),
     h("p", { class: "soft" }, `${told.subject}, said by ${told.by} at ${told.at}`),
     h("pre", { tabindex: "0" }, JSON.stringify(told.event, null, 2)),
+    rawAnswer(told.event?.answer_hash),
   );
   document.body.append(dialog);
   dialog.showModal();
   return undefined;
+}
+
+// The provider's own bytes, from which the event was read, as long as they are kept.
+function rawAnswer(hash) {
+  if (!hash) return null;
+  const link = h("a", { href: `/api/raw/${hash}`, target: "_blank", rel: "noopener" }, "raw answer");
+  return h("p", { class: "soft" }, "Read from the provider's ", link, `, ./tapedeck raw ${hash.slice(0, 16)}`);
 }
