@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.faults import AnyFault
 from tests.fakes.providers import GOOD_KEY, Providers
+from tests.fakes.wire import Answer, Request
 from tests.system.deck import RunningDeck, until
 
 pytestmark = [pytest.mark.xdist_group("deck"), pytest.mark.timeout(180)]
@@ -36,6 +39,47 @@ def test_every_answer_that_an_event_names_can_be_read_byte_by_byte_and_holds_no_
                 assert hashlib.sha256(raw["body"].encode()).hexdigest() == event["answer_hash"]
             assert GOOD_KEY not in str(kept)
             assert deck.get("/api/raw/00000000").status_code == 404
+
+
+class Recording(Providers):
+    """The providers, who remember every body that they sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: set[bytes] = set()
+
+    def respond(self, request: Request) -> tuple[Answer, AnyFault | None]:
+        answer, fault = super().respond(request)
+        self.sent.add(answer.body)
+        return answer, fault
+
+
+def explained(deck: RunningDeck, ticker: str) -> dict[str, Any] | None:
+    answer = deck.get(f"/api/decisions/{ticker}/why")
+    told = dict(answer.json())
+    return told if answer.status_code == 200 and not told["simulated"] else None
+
+
+def test_a_decision_is_explained_down_to_the_bytes_that_the_provider_sent() -> None:
+    with Recording() as providers, RunningDeck(providers.environment) as deck:
+        why = until(lambda: explained(deck, "QQQ"), SECONDS, "a decision on QQQ")
+        steps = {step["what"]: step for step in why["steps"]}
+        decision, reading = steps["decision on QQQ"], steps["indicators of QQQ"]
+        bars = steps["1d bars of QQQ"]
+        assert reading["seq"] in decision["rests_on"]
+        assert reading["rests_on"] == [bars["seq"]]
+        (event,) = deck.get("/api/events", from_seq=bars["seq"], limit=1).json()["events"]
+        assert event["event"]["answer_hash"] == bars["answer_hash"]
+
+        raw = deck.get(bars["raw"]).json()
+        assert raw["body"].encode() in providers.sent
+        assert (raw["source"], raw["ticker"], bars["kept"]) == ("yahoo", "QQQ", True)
+        last = json.loads(raw["body"])["chart"]["result"][0]["indicators"]["quote"][0]["close"]
+        assert set(event["event"]["close"]) <= set(last)
+
+        assert bars["command"] in deck.cli("why", "QQQ").stdout
+        printed = deck.cli(*bars["command"].split()[1:]).stdout
+        assert printed.endswith(raw["body"] + "\n")
 
 
 def test_a_file_of_ones_own_is_collected_before_yahoo_is_asked(tmp_path: Path) -> None:

@@ -144,6 +144,18 @@ def test_bars_before_a_split_are_shown_in_new_shares_or_as_they_were_traded(fold
     assert (traded.close, traded.volume) == ((100.0, 10.0, 11.0), (1.0, 1.0, 1.0))
 
 
+def test_a_split_that_came_later_adjusts_nothing_of_what_was_known_before_it(folder: Path) -> None:
+    deck = deck_of(folder, ("09:30", bars("SPY", 100.0, 102.0)))
+    split = msgspec.structs.replace(bars("SPY", 10.5, first_day=2), splits=(10.0,))
+    deck.hear(("11:00", split))
+    then: BarSeries = ask(deck, ReadBars("SPY", as_of_us=microseconds("10:00")), "12:00")
+    after: BarSeries = ask(deck, ReadBars("SPY", as_of_us=microseconds("11:00")), "12:00")
+    now: BarSeries = ask(deck, ReadBars("SPY"), "12:00")
+    assert (then.close, then.volume) == ((100.0, 102.0), (1.0, 1.0))
+    assert (now.close, now.volume) == ((10.0, 10.2, 10.5), (10.0, 10.0, 1.0))
+    assert (after.close, after.known_by) == (now.close, now.known_by)
+
+
 def test_as_of_an_instant_nothing_later_is_known(folder: Path) -> None:
     deck = deck_of(
         folder,

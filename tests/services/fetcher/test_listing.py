@@ -144,7 +144,7 @@ def test_a_symbol_that_every_source_denies_in_three_sessions_is_told_with_what_t
         refusing(DOWN),
         refusing(GONE, "yahoo"),
         refusing(Failure("no_data", "nothing in the window")),
-        refusing(Failure("rate_limited", "too many")),
+        refusing(Failure("rate_limited", "too many", 3_600.0)),
     ],
     ids=["an outage", "one source alone", "nothing in the window", "a pause"],
 )
@@ -152,7 +152,7 @@ def test_nothing_is_concluded_from(answers: Answers) -> None:
     life = Life()
     life.until("2026-01-05T14:00:00")
     life.answers = answers
-    life.until("2026-01-10T00:00:00")
+    life.until("2026-01-08T22:00:00")
     assert life.told == []
 
 

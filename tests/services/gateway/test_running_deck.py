@@ -56,7 +56,8 @@ def test_every_question_is_answered_in_the_shape_that_is_documented(
 def test_every_question_is_answered_on_the_control_socket_too(
     deck: RunningDeck, verb: Verb
 ) -> None:
-    given = {"ticker": "spy"} if "ticker" in verb.arguments.__struct_fields__ else {}
+    named = {"ticker", "decision"} & set(verb.arguments.__struct_fields__)
+    given = dict.fromkeys(named, "spy")
     with Client(f"ipc://{deck.home / 'run' / 'control'}") as client:
         assert isinstance(client.call(verb.name, **given), dict)
 
