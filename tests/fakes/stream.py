@@ -8,6 +8,7 @@ where there is no trade. Coins (COINBASE:BTC-USD) are traded at any time.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -23,7 +24,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from tests.fakes.faults import AnyFault, Cut, Frames, Hang, Mute, Pongless, Reset, Status
+from tests.fakes.faults import AnyFault, Cut, Frames, Hang, Mute, Pongless, Redirect, Reset, Status
 from tests.fakes.market import Market, quote
 from tests.fakes.plan import Plan
 from tests.fakes.wire import Target
@@ -32,6 +33,9 @@ STREAM_HOST = "ws.finnhub.io"
 SYMBOLS_MAX = 50
 FEED_SECONDS = 0.2
 """How often what is traded is told; a step of the loop that serves a connection."""
+
+_SILENT = logging.getLogger("websockets.imitation")
+_SILENT.disabled = True  # a test reads the product's log, and this would tell the key there
 
 PING = '{"type":"ping"}'
 TOO_MANY = '{"msg":"Subscribing to too many symbols","type":"error"}'
@@ -117,6 +121,7 @@ class Streams:
             status = 101 if key in self._keys else 401
             status = 429 if status == 101 and beside else status
             status = fault.code if isinstance(fault, Status) else status
+            status = 302 if isinstance(fault, Redirect) else status
             status = 0 if isinstance(fault, Hang) else status
             self._handshakes.append(Handshake(self.clock(), status, beside))
             if status == 101:
@@ -167,7 +172,7 @@ class _Connection:
         self._streams = streams
         self._sock = sock
         self._stopping = stopping
-        self._protocol = ServerProtocol()
+        self._protocol = ServerProtocol(logger=_SILENT)
         self._fault: AnyFault | None = None
 
     def shake_hands(self) -> bool:
@@ -248,6 +253,8 @@ def _refusal(status: int, fault: AnyFault | None) -> Response:
     headers = Headers({"Content-Type": "application/json", "Connection": "close"})
     if isinstance(fault, Status) and fault.retry_after_seconds is not None:
         headers["Retry-After"] = str(fault.retry_after_seconds)
+    if isinstance(fault, Redirect):
+        headers["Location"] = fault.location.replace("https:", "wss:")
     body = json.dumps({"error": f"refused with {status}"}).encode()
     headers["Content-Length"] = str(len(body))
     known = {one.value: one.phrase for one in HTTPStatus}

@@ -50,9 +50,16 @@ GONE = Told(failure=Failure("unreachable", "the connection is gone"))
 class FinnhubTrades:
     """Finnhub's trades over a WebSocket; proxies and CA files hold as they do for `requests`."""
 
-    def __init__(self, key: Secret, clock: Clock, mute_seconds: float = MUTE_SECONDS) -> None:
+    def __init__(
+        self,
+        key: Secret,
+        clock: Clock,
+        listen_seconds: float = LISTEN_SECONDS,
+        mute_seconds: float = MUTE_SECONDS,
+    ) -> None:
         self._key = key
         self._clock = clock
+        self._listen_seconds = listen_seconds
         self._mute_seconds = mute_seconds
         self._lock = threading.Lock()
         self._attempt = 0
@@ -94,10 +101,15 @@ class FinnhubTrades:
             if self._attempt == attempt:
                 self._close()
 
+    def close(self) -> None:
+        """End whatever stands."""
+        with self._lock:
+            self._close()
+
     def _listened(self, line: _Line, tickers: tuple[str, ...]) -> Failure | None:
         try:
             line.subscribe(tickers)
-            for refusal in line.hear(LISTEN_SECONDS):
+            for refusal in line.hear(self._listen_seconds):
                 self._tally.add(refusal)
         except (ConnectionClosed, OSError) as error:
             return _ended(error)

@@ -52,6 +52,7 @@ from market.messages.history import (
     ListingState,
 )
 from market.messages.news import Headline, News
+from market.messages.stream import Refused, StreamClosed, StreamOpened, StreamRefused
 from services.fetcher.actor import build
 from tests.services.fetcher.kit import OPTIONS
 
@@ -144,6 +145,17 @@ def calls(draw: st.DrawFn) -> SourceCalled:
     )
 
 
+STREAMED = st.builds(Quote, TICKERS, PRICES, st.just("finnhub"), INSTANTS, streamed=st.just(True))
+TRADES = st.builds(
+    FetchRefused,
+    st.sampled_from(["SPY", "NVDA", "-"]),
+    st.just("trades"),
+    st.just("finnhub"),
+    REASONS,
+    st.just("no"),
+)
+
+
 class TestCollector(ActorLaws):
     actor = build(replace(OPTIONS, news_seconds=3_600, market_status_seconds=300))
     events = st.one_of(
@@ -178,6 +190,12 @@ class TestCollector(ActorLaws):
         st.builds(BackfillCancelled, TICKERS),
         st.builds(HistoryBackfilled, TICKERS, st.integers(0, 2), st.just(2), st.just("bars")),
         st.builds(RawLost, SOURCES, KEYS, st.just("c0ffee"), st.just("the disk is full")),
+        STREAMED,
+        TRADES,
+        st.builds(SourceCalled, st.just("finnhub"), st.just("trades"), st.just("-")),
+        st.builds(StreamOpened, st.just("finnhub")),
+        st.builds(StreamClosed, st.just("finnhub"), st.just("why")),
+        st.just(StreamRefused("finnhub", (Refused("unreadable", 1, "x"),))),
         st.builds(SourceSlowed, SOURCES, st.integers(1, 30), INSTANTS),
         st.builds(SourceShared, SOURCES, st.integers(1, 30)),
         st.just(Sessions("XNYS", ("2026-01-05",), (START_US,), (START_US + 3_600 * STEP_US,))),

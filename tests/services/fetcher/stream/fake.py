@@ -24,6 +24,14 @@ class FakeTrades:
     attempts: list[int] = field(default_factory=list)
     _conflation: Conflation = field(default_factory=Conflation)
 
+    def cut(self) -> None:
+        """End the connection at the next listening."""
+        self.ends = Failure("unreachable", "the connection was cut")
+
+    def refuse_next(self) -> None:
+        """Refuse the next connection, and no other."""
+        self.down = Failure("provider_error", "HTTP 502")
+
     def tell(self, *trades: Trade) -> None:
         """Have these trades heard, where they are listened to."""
         for trade in trades:
