@@ -1,9 +1,9 @@
-"""Whether what is known of a ticker is fresh: no newer closed bar can exist, or not for long."""
+"""Whether what is known of a ticker is fresh: nothing newer can be had, or not for long."""
 
 from __future__ import annotations
 
 from market.messages.fetcher import Sessions
-from market.sessions import covers, day_of, session_after
+from market.sessions import covers, day_of, latest_session, session_after
 
 
 def stale_because(
@@ -25,6 +25,23 @@ def stale_because(
         age_us = now_us - lacking.close_us
         fault = f"the bar of {lacking.date} closed {_span(age_us)} ago and has not come"
     return fault if age_us > allowed_us else ""
+
+
+def lagging_us(table: Sessions, known_at_us: int, now_us: int) -> int:
+    """For how long something newer than a price could have come: the market's open time since.
+
+    While the market is closed a price of its last session grows no older. Where the calendar does
+    not know the instant it is the whole age. Of what is older than two sessions no more is counted.
+    """
+    session = latest_session(table, now_us)
+    if session is None:
+        return max(0, now_us - known_at_us)
+    before = latest_session(table, session.open_us - 1)
+    return sum(
+        max(0, min(now_us, one.close_us) - max(known_at_us, one.open_us))
+        for one in (before, session)
+        if one
+    )
 
 
 def _span(age_us: int) -> str:

@@ -45,7 +45,8 @@ class Known(msgspec.Struct, frozen=True):
 class TickerSnapshot(Message, frozen=True):
     """All that was known of a ticker at ``seq``: the last event on each of its subjects.
 
-    Null where there is none.
+    Null where there is none. ``stale`` says that its market has been open for longer than the time
+    to live since the price came; while the market is closed a price of the close is fresh.
     """
 
     ticker: Ticker

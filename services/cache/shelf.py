@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bus.codec import Codec
@@ -12,12 +12,15 @@ from bus.message import Fact
 from bus.ports import TapeReading
 from market.messages.analyzer import Decision
 from market.messages.cache import KnownHeadline, NewsKnown, TickerSnapshot
-from market.messages.fetcher import Bars, Quote
+from market.messages.fetcher import Bars, Quote, Sessions
 from market.messages.news import News
+from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED, plain, simulated
 from services.cache.core.rows import HeadlineRow, bar_rows, entries, headline_rows
 from services.cache.core.snapshots import snapshot, subjects
 from services.cache.store.sqlite import Tables
+
+SESSIONS = f"{Sessions.stream}.XNYS"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Shelf:
     codec: Codec
     ttl_seconds: float
     fresh: tuple[Fact[Any], ...] = ()
+    tables_read: dict[int, Sessions] = field(default_factory=dict)
 
     def put(self, fact: Fact[Any]) -> Shelf:
         """The shelf with one more fact on it."""
@@ -89,6 +93,7 @@ class Shelf:
             at_us=self.tables.at(seq),
             now_us=now_us if as_of_us is None else as_of_us,
             ttl_seconds=self.ttl_seconds,
+            table=self.sessions(seq),
         )
 
     def news(self, key: str, limit: int, seq: int) -> NewsKnown:
@@ -102,6 +107,17 @@ class Shelf:
             checked_us=max(map(self.tables.at, checked), default=0),
             headlines=tuple(map(_headline, self.tables.news(key, limit, seq))),
         )
+
+    def sessions(self, seq: int) -> Sessions:
+        """New York's sessions as they were known at a seq; the last table read is remembered."""
+        heard = self.tables.last([SESSIONS], seq).get(SESSIONS)
+        if heard is None:
+            return NO_SESSIONS
+        if heard not in self.tables_read:
+            fact = self.facts({SESSIONS: "table"}, seq)["table"]
+            self.tables_read.clear()
+            self.tables_read[heard] = fact.event
+        return self.tables_read[heard]
 
     def shown_keys(self) -> list[str]:
         """The keys that tickers are shown under now."""

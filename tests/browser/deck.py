@@ -228,6 +228,7 @@ class PageDeck:
             at_us=self.now_us,
             now_us=self.now_us,
             ttl_seconds=TTL_SECONDS,
+            table=self.table,
         )
 
     def _cache(self, query: CacheStatus) -> CacheState:

@@ -94,6 +94,7 @@ def test_after_the_close_nothing_newer_can_be_had_so_nothing_is_old(
     expect(field(page, "market")).to_contain_text("Market closed, opens Fri 20 Nov 09:30 ET")
     expect(page.locator("[data-light=data]")).to_have_attribute("data-state", "fresh")
     expect(page.locator("[data-light=data]")).to_contain_text("as of the close")
+    expect(row(page, "NVDA")).to_have_attribute("data-stale", "false")
 
 
 def test_rows_are_sorted_by_a_click_and_the_address_keeps_it(

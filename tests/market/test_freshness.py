@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.freshness import stale_because
+from market.freshness import lagging_us, stale_because
 from market.messages.fetcher import Sessions
 from market.sessions import NO_SESSIONS, Session, day_start_us
 from tests.market.test_sessions import FRIDAY, MONDAY, TABLE, WEDNESDAY, us
@@ -88,3 +88,40 @@ def test_what_is_stale_stays_stale_until_something_comes(
         for at in (now_us, now_us + later_us)
     )
     assert later != "" or now == ""
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "minutes"),
+    [
+        ("2024-11-27 20:30", "2024-11-27 20:37", 7),
+        ("2024-11-27 20:58", "2024-11-27 21:30", 2),
+        ("2024-11-27 21:15", "2024-11-28 16:00", 0),
+        ("2024-11-27 21:15", "2024-11-29 14:33", 3),
+        ("2024-11-27 20:57", "2024-11-29 14:33", 6),
+        ("2024-11-29 17:55", "2024-12-01 12:00", 5),
+    ],
+)
+def test_a_price_lags_by_the_time_for_which_its_market_was_open_since(
+    known: str, now: str, minutes: int
+) -> None:
+    assert lagging_us(TABLE, us(known), us(now)) == minutes * MINUTE_US
+
+
+def test_a_price_whose_market_is_not_known_lags_by_its_age() -> None:
+    known_us = us("2024-11-30 12:00")
+    assert lagging_us(NO_SESSIONS, known_us, known_us + MINUTE_US) == MINUTE_US
+    assert lagging_us(NO_SESSIONS, known_us, known_us - MINUTE_US) == 0
+
+
+@given(st.integers(WEDNESDAY.open_us, MONDAY.close_us), st.integers(0, 6 * 86_400 * 10**6))
+def test_a_price_never_lags_by_more_than_its_age_and_not_at_all_while_all_is_closed(
+    known_us: int, later_us: int
+) -> None:
+    now_us = min(known_us + later_us, MONDAY.close_us)
+    lags_us = lagging_us(TABLE, known_us, now_us)
+    assert 0 <= lags_us <= now_us - known_us
+    open_since = any(
+        max(known_us, day.open_us) < min(now_us, day.close_us)
+        for day in (WEDNESDAY, FRIDAY, MONDAY)
+    )
+    assert lags_us == 0 or open_since

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from bus.message import Event, Fact
+from market.freshness import lagging_us
 from market.messages.analyzer import Decision
 from market.messages.cache import CacheCleared, Known, TickerSnapshot
-from market.messages.fetcher import Quote
+from market.messages.fetcher import Quote, Sessions
 from market.messages.indicators import FormingIndicators, Indicators
 from market.symbols import is_simulated
+from market.venues import hours_of
 
 E = TypeVar("E", bound=Event)
 
@@ -41,16 +43,22 @@ def snapshot(
     at_us: int,
     now_us: int,
     ttl_seconds: float,
+    table: Sessions,
 ) -> TickerSnapshot:
-    """The snapshot of a key from its last fact on each part, aged against ``now_us``."""
+    """The snapshot of a key from its last fact on each part, aged against ``now_us``.
+
+    It is stale where something newer could have come for longer than its time to live, by the
+    hours of the ticker's own market; ``table`` is New York's.
+    """
     quote = facts.get("quote")
     age = None if quote is None else max(0.0, (now_us - quote.at_us) / 1_000_000)
+    lags_us = lagging_us(hours_of(key, table, now_us), quote.at_us, now_us) if quote else 0
     return TickerSnapshot(
         ticker=key,
         seq=seq,
         at_us=at_us,
         simulated=is_simulated(key),
-        stale=age is None or age > ttl_seconds or _cleared(facts),
+        stale=quote is None or lags_us > ttl_seconds * 1_000_000 or _cleared(facts),
         age_seconds=age,
         quote=_event(facts, "quote", Quote),
         indicators=_event(facts, "indicators", Indicators),

@@ -41,7 +41,7 @@ def _known_then(known: TickerSnapshot, as_of_us: int) -> Analysis:
         data_source="simulated" if known.simulated else "cache",
         simulated=known.simulated,
         stale=known.stale,
-        stale_because="the quote known then was older than the cache's time to live"
+        stale_because="the price known then was older than it had to be"
         if known.stale
         else "",
         current=None,

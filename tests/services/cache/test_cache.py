@@ -33,7 +33,7 @@ from market.messages.cache import (
     Snapshot,
     TickerSnapshot,
 )
-from market.messages.fetcher import Bars, Quote
+from market.messages.fetcher import Bars, Quote, Sessions
 from services.cache.actor import build
 from services.cache.core.adjusting import adjusted
 from services.cache.core.rows import bar_rows
@@ -104,6 +104,25 @@ def test_a_snapshot_older_than_its_time_to_live_is_stale(folder: Path) -> None:
     deck = deck_of(folder, ("09:30", bars("SPY", 600.0)), ("09:31", quote("NVDA", 190.0)))
     assert not ask(deck, Snapshot("NVDA"), "09:36").stale
     assert ask(deck, Snapshot("NVDA"), "09:36:01").stale
+
+
+def test_while_its_market_is_closed_a_price_of_the_close_grows_no_older(folder: Path) -> None:
+    day = (microseconds("14:30"), microseconds("21:00"))
+    tomorrow = tuple(at + DAY_US for at in day)
+    table = Sessions(
+        "XNYS", ("2026-01-05", "2026-01-06"), (day[0], tomorrow[0]), (day[1], tomorrow[1])
+    )
+    deck = deck_of(
+        folder,
+        ("14:00", table),
+        ("20:57", quote("NVDA", 190.0)),
+        ("20:57", quote("BTC-USD", 90_000.0)),
+    )
+    assert not ask(deck, Snapshot("NVDA"), "23:00").stale
+    assert not ask(deck, Snapshot("NVDA"), "2026-01-06T14:31").stale
+    assert ask(deck, Snapshot("NVDA"), "2026-01-06T14:36").stale
+    told = {one.ticker: one.stale for one in ask(deck, CacheStatus(), "23:00").entries}
+    assert told == {"NVDA": False, "BTC-USD": True}
 
 
 def test_clearing_makes_stale_until_the_next_quote_and_forgets_nothing(folder: Path) -> None:

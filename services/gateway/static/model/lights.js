@@ -2,7 +2,6 @@
 
 import { missing } from "../deck/figures.js";
 import { isStale } from "./rows.js";
-import { sessionAt } from "./sessions.js";
 
 // {state, word, why}: fresh | aged | simulated | none. While the market is closed nothing newer can
 // be had, so that only what came before its last close is old.
@@ -14,7 +13,7 @@ export function dataLight(state, now) {
     const why = `${made} of ${rows.length} tickers show simulated prices, made up by the deck.`;
     return { state: "simulated", word: "simulated", why };
   }
-  const old = rows.filter((row) => isOld(row, state, now));
+  const old = rows.filter((row) => isStale(row, state, now));
   if (!old.length) {
     const closed = state.collector?.market === "closed";
     return {
@@ -31,12 +30,6 @@ export function dataLight(state, now) {
     word: `${old.length} of ${rows.length} old`,
     why: `Older than they should be: ${names}.`,
   };
-}
-
-function isOld(row, state, now) {
-  const { running, last } = sessionAt(state.sessions, now);
-  if (running || last === null) return isStale(row, state, now);
-  return row.knownAt < last.close;
 }
 
 // {state, word, why}: ready | partial | lost | unknown.

@@ -1,6 +1,7 @@
 // The rows of the watchlist: what is known of each tracked ticker, as answers tell it; pure.
 
 import { plain } from "./format.js";
+import { sessionAt } from "./sessions.js";
 
 // A tracked ticker. `knownAt` is when its price came, in epoch milliseconds. `seq` is how far the
 // deck had heard when it told of the row, `seqs` which later events brought a part further.
@@ -81,5 +82,16 @@ export const isNews = (row, part, event) => event.seq > Math.max(row.seq, row.se
 export const isKnown = (row) => row.price !== null || row.rsi !== null || row.signal !== null;
 export const ageSeconds = (row, now) =>
   row.knownAt === null ? null : Math.max(0, (now - row.knownAt) / 1000);
-export const isStale = (row, state, now) =>
-  row.stale || (ageSeconds(row, now) ?? Infinity) > state.ttlSeconds;
+
+// Whether something newer could have come for longer than the time to live. While its market is
+// closed a price grows no older; what is traded elsewhere than in New York the deck itself tells.
+export function isStale(row, state, now) {
+  if (row.stale || row.knownAt === null) return true;
+  if (keepsOwnHours(row.ticker)) return false;
+  const { running, last } = sessionAt(state.sessions, now);
+  if (!running && last) return false;
+  const since = running ? Math.max(row.knownAt, running.open) : row.knownAt;
+  return (now - since) / 1000 > state.ttlSeconds;
+}
+
+const keepsOwnHours = (ticker = "") => /=[XF]$|-[A-Z]{3,4}$/.test(ticker);
