@@ -11,12 +11,12 @@ from bus.errors import Truncated
 from bus.message import Fact
 from bus.ports import TapeReading
 from market.messages.analyzer import Decision
-from market.messages.cache import KnownHeadline, NewsKnown, TickerSnapshot
+from market.messages.cache import NewsKnown, TickerSnapshot
 from market.messages.fetcher import Bars, Quote, Sessions
 from market.messages.news import News
 from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED, plain, simulated
-from services.cache.core.rows import HeadlineRow, bar_rows, entries, headline_rows
+from services.cache.core.rows import bar_rows, entries, headline_rows, known_headline
 from services.cache.core.snapshots import snapshot, subjects
 from services.cache.store.sqlite import Tables
 
@@ -105,7 +105,7 @@ class Shelf:
             ticker=key,
             seq=seq,
             checked_us=max(map(self.tables.at, checked), default=0),
-            headlines=tuple(map(_headline, self.tables.news(key, limit, seq))),
+            headlines=tuple(map(known_headline, self.tables.news(key, limit, seq))),
         )
 
     def sessions(self, seq: int) -> Sessions:
@@ -123,15 +123,3 @@ class Shelf:
         """The keys that tickers are shown under now."""
         tickers = {plain(key) for key in self.tables.keys(Quote.stream)}
         return sorted(self.key(ticker, self.seq) for ticker in tickers)
-
-
-def _headline(row: HeadlineRow) -> KnownHeadline:
-    return KnownHeadline(
-        ticker=row.key,
-        headline=row.headline,
-        publisher=row.publisher,
-        url=row.url,
-        published_us=row.published_us,
-        source=row.source,
-        seq=row.seq,
-    )

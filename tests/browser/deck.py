@@ -30,11 +30,14 @@ from market.messages.cache import (
     CacheStatus,
     ClearCache,
     FindEvents,
+    NewsKnown,
     ReadBars,
+    ReadNews,
     SeqsFound,
     Snapshot,
     TickerSnapshot,
 )
+from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     AddTicker,
     Backfill,
@@ -60,9 +63,10 @@ from market.messages.fetcher import (
     WatchlistRemoved,
 )
 from market.messages.history import BackfillCancelled, CancelBackfill, Listing, Settling
+from market.messages.news import News
 from market.sessions import NO_SESSIONS, market_state, next_session
 from market.symbols import PROTECTED, is_simulated, plain, simulated
-from services.cache.core.rows import bar_rows
+from services.cache.core.rows import bar_rows, headline_rows, known_headline
 from services.cache.core.snapshots import snapshot
 from services.gateway.kept import Kept
 from tests.browser import evidence
@@ -200,6 +204,7 @@ class PageDeck:
         coming = next_session(self.table, self.now_us)
         facts = [fact.event for fact in list(self.told.facts)]
         cycles = [event for event in facts if isinstance(event, CycleFinished)]
+        words = [event for event in facts if isinstance(event, MarketStatus)]
         tickers = self.told.watchlist
         return CollectorState(
             running=self.told.running,
@@ -217,6 +222,8 @@ class PageDeck:
             backfills=self.backfills,
             settling=self.settling,
             listings=self.listings,
+            market_told=words[-1] if words else None,
+            halted=bool(words) and words[-1].denies_session,
         )
 
     def _snapshot(self, query: Snapshot) -> TickerSnapshot:
@@ -255,6 +262,17 @@ class PageDeck:
             close=tuple(row.close for row in kept),
             volume=tuple(row.volume for row in kept),
             known_by=tuple(row.seq for row in kept),
+        )
+
+    def _news(self, query: ReadNews) -> NewsKnown:
+        facts = [fact for fact in list(self.told.facts) if isinstance(fact.event, News)]
+        facts = [fact for fact in facts if query.ticker in ("", fact.event.ticker)]
+        rows = sorted(headline_rows(facts), key=lambda row: -row.published_us)
+        return NewsKnown(
+            ticker=query.ticker,
+            seq=self.head,
+            checked_us=facts[-1].at_us if facts else 0,
+            headlines=tuple(map(known_headline, rows[: query.limit])),
         )
 
     def _find(self, query: FindEvents) -> SeqsFound:
@@ -303,6 +321,7 @@ class PageDeck:
         Snapshot: _snapshot,
         CacheStatus: _cache,
         ReadBars: _bars,
+        ReadNews: _news,
         FindEvents: _find,
         Analyze: _analyze,
         BusStatus: _bus,

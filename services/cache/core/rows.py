@@ -1,4 +1,4 @@
-"""Which rows a fact makes in the cache's tables."""
+"""Which rows a fact makes in the cache's tables, and what a row of headlines says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from bus.message import Fact
+from market.messages.cache import KnownHeadline
 from market.messages.fetcher import Bars
 from market.messages.news import News
 
@@ -67,6 +68,19 @@ def headline_rows(facts: Sequence[Fact[Any]]) -> Iterator[HeadlineRow]:
             for place, one in enumerate(news.headlines):
                 told = (one.headline, one.publisher, one.url, news.source)
                 yield HeadlineRow(news.ticker, one.published_us, fact.seq, place, *told)
+
+
+def known_headline(row: HeadlineRow) -> KnownHeadline:
+    """A row as an answer tells it."""
+    return KnownHeadline(
+        ticker=row.key,
+        headline=row.headline,
+        publisher=row.publisher,
+        url=row.url,
+        published_us=row.published_us,
+        source=row.source,
+        seq=row.seq,
+    )
 
 
 def _rows_of(seq: int, bars: Bars) -> Iterator[BarRow]:

@@ -62,6 +62,7 @@ export const api = {
   snapshot: (ticker) => ask("GET", `/api/tickers/${of(ticker)}/snapshot`),
   bars: (ticker, timeframe, limit) =>
     ask("GET", `/api/tickers/${of(ticker)}/bars?timeframe=${timeframe}&limit=${limit}`),
+  news: (ticker, limit) => ask("GET", `/api/tickers/${of(ticker)}/news?limit=${limit}`),
   analyze: (ticker) => ask("GET", `/api/analyze/${of(ticker)}`),
   figures,
   letters: (limit) => ask("GET", `/api/letters?limit=${limit}`),

@@ -15,7 +15,7 @@ const ROWS_MS = 60_000;
 
 const OF_A_LETTER = /^letter\./;
 const OF_THE_COLLECTOR =
-  /^(collector|watchlist|source|fetch|backfill)\.|^market\.(refused|quote|listing|unsettled)$/;
+  /^(collector|watchlist|source|fetch|backfill)\.|^market\.(refused|quote|listing|unsettled|status)$/;
 
 export class Conversation {
   constructor(store) {

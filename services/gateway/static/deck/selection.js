@@ -1,10 +1,11 @@
-// What is asked about the selected ticker: its snapshot, its bars, what the analyzer says of it.
+// What is asked about the selected ticker: its snapshot, bars, headlines, its analysis.
 
 import * as details from "../model/detail.js";
 import { isKnown } from "../model/rows.js";
 import { api } from "./api.js";
 import { APART_MS, spaced } from "./spaced.js";
 
+const HEADLINES = 12;
 const BARS = 1_500; // enough that an EMA of 200 bars no longer knows where it began
 
 export class Selection {
@@ -16,6 +17,7 @@ export class Selection {
       all: spaced(() => this.load(), APART_MS),
       bars: spaced(() => this.askBars(), APART_MS),
       analysis: spaced(() => this.askAnalysis(), APART_MS),
+      news: spaced(() => this.askNews(), APART_MS),
     };
   }
 
@@ -45,7 +47,7 @@ export class Selection {
     const row = this.store.state.rows?.get(this.detail.ticker);
     if (!row || !isKnown(row) || !this.overview.ready("cache")) return;
     await this.ask(({ ticker }) => api.snapshot(ticker), details.withSnapshot);
-    await Promise.all([this.askBars(), this.askAnalysis()]);
+    await Promise.all([this.askBars(), this.askAnalysis(), this.askNews()]);
   }
 
   async askBars() {
@@ -57,6 +59,11 @@ export class Selection {
     if (!this.detail.decision || !this.overview.ready("analyzer")) return;
     this.change(details.withAsking);
     await this.ask(({ ticker }) => api.analyze(ticker), details.withAnalysis);
+  }
+
+  async askNews() {
+    if (!this.overview.ready("cache")) return;
+    await this.ask(({ ticker }) => api.news(ticker, HEADLINES), details.withNews);
   }
 
   // An answer that comes when another ticker is looked at is nobody's any more.

@@ -4,8 +4,9 @@ import { instant, isSimulated, plain } from "./format.js";
 import { fromAnalysis, fromDecision } from "./decision_model.js";
 import { keyOf, streamOf } from "./events.js";
 
-// `decision` is as decision_model.js makes it, `series` the served bars in columns, `asking` says
-// that the analyzer is being asked. `seqs` tells which event each part came with.
+// `decision` is as decision_model.js makes it, `series` the served bars in columns, `news` the
+// newest headlines and when a source was asked for them, `asking` says that the analyzer is being
+// asked. `seqs` tells which event each part came with.
 export const nothing = (ticker, timeframe) => ({
   ticker,
   timeframe,
@@ -16,6 +17,7 @@ export const nothing = (ticker, timeframe) => ({
   forming: null,
   decision: null,
   series: null,
+  news: null,
   asking: false,
   failure: null,
   loaded: false,
@@ -43,6 +45,8 @@ function withPart(detail, name, value, seq) {
   if (seq <= (detail.seqs[name] ?? 0)) return detail;
   return { ...detail, [name]: value, seqs: { ...detail.seqs, [name]: seq } };
 }
+
+export const withNews = (detail, news) => ({ ...detail, news });
 
 export const withBars = (detail, series) =>
   series.timeframe === detail.timeframe ? { ...detail, series } : detail;
@@ -101,10 +105,12 @@ const splits = (chunk) => (chunk.splits ?? []).some((ratio) => ratio !== 1);
 
 // What must be asked because of an event: "all" when the first readings of a ticker are there, or
 // when real prices replace simulated ones; "bars" that are too large for the live stream, or split;
-// the "analysis" of a new decision. Asked before readings are there, the deck would refuse.
+// the "analysis" of a new decision; "news" when a source answered for headlines. Asked before
+// readings are there, the deck would refuse.
 export function wanted(detail, event) {
   if (plain(keyOf(event)) !== detail.ticker) return null;
   const stream = streamOf(event);
+  if (stream === "market.news") return "news";
   const other = isSimulated(keyOf(event)) !== detail.simulated;
   if (stream === "indicators.computed" && (!detail.loaded || (other && detail.simulated)))
     return "all";

@@ -20,6 +20,7 @@ export function sessionAt(table, now) {
 
 // {state, text, title}: what the market does, until when, and whether that day is a short one.
 export function marketWords(collector, table, now) {
+  if (collector?.halted) return denied(collector.market_told);
   const { running, next } = sessionAt(table, now);
   if (running) {
     const short = running.close - running.open < USUAL_MS ? " (half day)" : "";
@@ -38,6 +39,17 @@ export function marketWords(collector, table, now) {
     };
   }
   return told(collector, now);
+}
+
+// A source denies the session that the table has.
+function denied(told) {
+  const { source, holiday } = told ?? { source: "a source", holiday: "" };
+  const why = holiday ? `: ${holiday}` : "";
+  return {
+    state: "closed",
+    text: `Market closed${why}, says ${source}`,
+    title: "The calendar has a session; the banner says what follows.",
+  };
 }
 
 const opens = (at, now) => (day(at) === day(now) ? moment(at, now) : `${day(at)} ${minute(at)} ET`);

@@ -1,4 +1,5 @@
-// The two banners over the page: that prices are made up, and that the deck cannot be asked.
+// The banners over the page: that prices are made up, that a source denies the session, that the
+// deck cannot be asked.
 
 import { moment } from "../model/format.js";
 import { systemLight } from "../model/lights.js";
@@ -10,6 +11,7 @@ const PATIENCE_MS = 1_500; // a reconnection that takes no longer is nobody's co
 export class Banners {
   constructor(root) {
     this.simulated = find(root, "[data-banner=simulated]");
+    this.halted = find(root, "[data-banner=halted]");
     this.trouble = find(root, "[data-banner=trouble]");
     this.lostSince = null;
     this.showTrouble = onChange((text, remedy) => {
@@ -23,9 +25,22 @@ export class Banners {
     this.simulated.hidden = !simulated;
     mark(document.documentElement, "data-simulated", simulated);
     put(field(this.simulated, "simulated-why"), simulated ? whySimulated(state, now) : "");
+    this.halted.hidden = !state.collector?.halted;
+    put(field(this.halted, "halted-why"), haltedWords(state.collector, now));
     this.lostSince = state.link.phase === "live" ? null : (this.lostSince ?? now);
     this.showTrouble(...troubleOf(state, now, this.lostSince));
   }
+}
+
+// What the source says, and what follows from it.
+function haltedWords(collector, now) {
+  if (!collector?.halted || !collector.market_told) return "";
+  const { source, holiday, market_time: at } = collector.market_told;
+  const why = holiday ? ` (${holiday})` : "";
+  return (
+    `says ${source} at ${moment(Date.parse(at), now)}${why}, though the calendar has a session. ` +
+    "Collecting by the clock rests until it says otherwise; what you ask for is still fetched."
+  );
 }
 
 function whySimulated(state, now) {

@@ -1,8 +1,9 @@
-// The selected ticker: its price, its decision, its chart, its readings.
+// The selected ticker: its price, its decision, its chart, its readings, its headlines.
 
 import { Chart } from "./chart.js";
 import { DecisionCard } from "./decision.js";
 import { fill, h, mark, onChange } from "./dom.js";
+import { News } from "./news.js";
 import { drawReadings } from "./readings.js";
 import { TickerHead } from "./ticker_head.js";
 
@@ -12,6 +13,7 @@ export class Ticker {
     this.head = new TickerHead(actions, onBack);
     this.chart = new Chart(onTimeframe);
     this.decision = new DecisionCard();
+    this.news = new News();
     const readings = h("dl", {
       class: "readings",
       "aria-label": "Readings at the last closed bar",
@@ -25,6 +27,7 @@ export class Ticker {
       this.chart.node,
       readings,
       this.decision.node,
+      this.news.node,
     );
     this.empty = h("p", { class: "card empty" }, "Choose a ticker in the watchlist.");
   }
@@ -41,6 +44,7 @@ export class Ticker {
     this.showReadings(detail.indicators?.[detail.timeframe] ?? null);
     this.chart.show(detail, row);
     this.decision.show(state, row, now);
+    this.news.show(detail, now);
   }
 
   recolour() {
