@@ -68,11 +68,15 @@ torture: $(VENV)/dev ## Run the long tests: kills, losses and crashes for minute
 # --- measure -----------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-bus ## Run all benchmarks (for now there are those of the bus)
+bench: bench-bus bench-collector ## Run all benchmarks
 
 .PHONY: bench-bus
 bench-bus: $(VENV)/bench ## Measure the bus beside its peers (ARGS="--rounds 1 --only append", --help)
 	@$(PY) -m bench.bus $(ARGS)
+
+.PHONY: bench-collector
+bench-collector: $(VENV)/run ## Measure what 10, 100 and 500 symbols cost the collector
+	@$(PY) -m bench.collector
 
 # --- keep --------------------------------------------------------------------------------------
 
