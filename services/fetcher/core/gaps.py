@@ -24,7 +24,7 @@ def looked_for(
     """What the series lacks after an answer of these starts; ``lane`` is as it was before it."""
     past, brought = lane.past, set(start_us)
     lacking = set(past.missing) | _holes(table, timeframe, lane, start_us)
-    lacking -= brought | set(past.absent)
+    lacking -= brought
     return BarsMissing(
         ticker,
         timeframe,
