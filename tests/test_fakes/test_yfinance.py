@@ -6,12 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from services.fetcher.sources import yahoo_news
+from tests.fakes.articles import articles
 from tests.fakes.bars import Bar
 from tests.fakes.faults import Hang, Html, Prices, Status
-from tests.fakes.market import Truth
+from tests.fakes.market import Market, Truth
 from tests.fakes.providers import Providers
 from tests.fakes.sessions import midnight_seconds, new_york_day
 from tests.test_fakes.moments import CLOSED, OPEN
@@ -85,6 +90,25 @@ def test_the_forming_day_and_hour_of_an_open_market_are_the_served_truth(tmp_pat
     assert days["rows"] == daily_rows(truth, 5)
     assert [row[:7] for row in hours["rows"]] == hourly_rows(truth, 30)
     assert (len(minutes["rows"]), minutes["rows"][-1][4]) == (95, days["rows"][-1][4])
+
+
+def test_the_news_of_the_real_client_are_the_served_headlines_without_the_advertisement(
+    tmp_path: Path,
+) -> None:
+    with Providers(clock=lambda: OPEN) as providers:
+        (told,) = ask(providers, tmp_path, ("NVDA", {"news": 5}))
+        served = articles(Market().history("NVDA", OPEN) or pytest.fail("not listed"))[:5]
+        assert [(title, instant) for _, title, instant in told["news"]] == [
+            (
+                one.headline,
+                datetime.fromtimestamp(one.at_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            )
+            for one in served
+        ]
+        (call,) = [call for call in providers.calls if call.endpoint == "/xhr/ncp"]
+        assert (call.method, call.symbol) == ("POST", "NVDA")
+        asked = {name: value for name, value in call.query.items() if name != "crumb"}
+        assert asked == yahoo_news.PARAMS
 
 
 def test_planned_faults_of_yahoo_reach_the_real_client(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """A process of its own that asks the real yfinance and prints what it got, as JSON.
 
 Arguments: a folder for yfinance's caches, and the questions as JSON: [[symbol, {history's
-arguments}], ...]. An answer is {"rows": [[epoch seconds, open, high, low, close, adjusted close,
-volume, dividend, split], ...]} or {"error": the exception's name}.
+arguments}], ...]; {"news": 5} asks for so many headlines instead. An answer is {"rows": [[epoch
+seconds, open, high, low, close, adjusted close, volume, dividend, split], ...]}, {"news": [[id,
+title, instant], ...]} or {"error": the exception's name}.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ import yfinance
 
 COLUMNS = ["Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends", "Stock Splits"]
 
+ARTICLE = ["title", "pubDate"]
+
 
 def answer(symbol: str, arguments: dict[str, Any]) -> dict[str, Any]:
     try:
+        if "news" in arguments:
+            told = yfinance.Ticker(symbol).get_news(count=arguments["news"])
+            return {"news": [[one["id"], *map(one["content"].get, ARTICLE)] for one in told]}
         frame = yfinance.Ticker(symbol).history(auto_adjust=False, **arguments)
     except Exception as error:  # noqa: BLE001 - which one it is, is the answer
         return {"error": type(error).__name__}

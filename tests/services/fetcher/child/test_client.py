@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from market.messages.fetcher import SourceCalled
 from services.fetcher.child.client import ROOT, ChildProcess, _log_lines
 from services.fetcher.child.frames import (
     AskPage,
@@ -23,6 +25,11 @@ from services.fetcher.child.frames import (
     Page,
     SessionTable,
 )
+from services.fetcher.core.answers import Answer, Failure
+from services.fetcher.effects import Fetch
+from services.fetcher.raw import RawAnswer
+from services.fetcher.sources import read, yahoo, yahoo_news
+from tests.fakes.articles import articles
 from tests.fakes.chart import chart_answer
 from tests.fakes.faults import (
     AnyFault,
@@ -32,13 +39,15 @@ from tests.fakes.faults import (
     Empty,
     Hang,
     Html,
+    NoRows,
     Redirect,
     Reset,
     Status,
+    WrongTypes,
 )
 from tests.fakes.networks import black_hole
 from tests.fakes.providers import Providers
-from tests.services.fetcher.kit import MARKET, session_table
+from tests.services.fetcher.kit import MARKET, World, session_table
 
 URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 CHART = "/v8/finance/chart"
@@ -102,6 +111,60 @@ def test_a_page_is_what_was_served_byte_by_byte(child: ChildProcess, providers: 
     now = providers.calls[-1].at_seconds
     query = {"range": "5y", "interval": "1d"}
     assert answer.body == chart_answer(MARKET.history("NVDA", now), query).body
+
+
+def asked_for_news(ticker: str) -> Fetch:
+    return Fetch(SourceCalled("yahoo", "news", ticker), int(time.time() * 1e6), 0)
+
+
+def test_headlines_are_asked_for_by_one_post_and_come_as_they_were_served(
+    child: ChildProcess, providers: Providers
+) -> None:
+    before = len(providers.calls)
+    asked = asked_for_news("NVDA")
+    raw = yahoo.ask(asked, replace(World().ports, child=child))
+    assert isinstance(raw, RawAnswer)
+    (call,) = providers.calls[before:]
+    assert (call.method, call.endpoint, call.symbol) == ("POST", "/xhr/ncp", "NVDA")
+    assert call.query == yahoo_news.PARAMS
+    answer = read(yahoo, raw, asked)
+    assert isinstance(answer, Answer)
+    history = MARKET.history("NVDA", call.at_seconds)
+    assert history is not None
+    assert [one.headline for one in answer.news or ()] == [
+        one.headline for one in articles(history)[: yahoo_news.ARTICLES_ASKED]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Status(403), "provider_error"),
+        (Status(429, retry_after_seconds=9), "rate_limited"),
+        (Status(502), "provider_error"),
+        (Redirect(), "provider_error"),
+        (Html(), "provider_error"),
+        (BrokenJson(), "invalid"),
+        (Empty(), "invalid"),
+        (Reset(), "unreachable"),
+        (Cut(), "unreachable"),
+        (NoRows(), "no_data"),
+        (WrongTypes(), "invalid"),
+    ],
+    ids=str,
+)
+def test_headlines_that_go_wrong_have_their_class_and_cost_one_call(
+    child: ChildProcess, providers: Providers, fault: AnyFault, reason: str
+) -> None:
+    providers.plan.always("yahoo", fault, endpoint="/xhr/ncp")
+    before = len(providers.calls)
+    asked = asked_for_news("SPY")
+    raw = yahoo.ask(asked, replace(World().ports, child=child))
+    answer = raw if isinstance(raw, Failure) else read(yahoo, raw, asked)
+    assert isinstance(answer, Failure)
+    assert answer.reason == reason
+    repeated = isinstance(fault, Reset)  # libcurl asks once more where a kept connection is reset
+    assert len(providers.calls) - before in ((1, 2) if repeated else (1,))
 
 
 def test_the_sessions_are_those_of_the_exchange(child: ChildProcess) -> None:
