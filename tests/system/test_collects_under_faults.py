@@ -9,10 +9,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from typing import Any, Self, get_args
 
+import msgpack
 import pytest
 import requests
+import zmq
 
 from bus.codec import Codec
 from bus.message import Event
@@ -250,12 +252,70 @@ def test_while_yahoo_does_not_answer_the_deck_does_and_other_prices_come_in(
     deck.post("/api/collector/restart")
     deck.post("/api/collector/ticker/add", ticker=ticker)
     providers.wait_until(lambda: struck(providers, "yahoo") > before, WITHIN_SECONDS)
-    for path in ("/health/ready", "/api/collector/status", "/api/tickers", "/api/cache"):
-        answer = requests.get(deck.url(path), timeout=ANSWER_SECONDS)
-        assert answer.status_code == 200, path
+    with Doors(deck) as doors:
+        until(
+            lambda: doors.knock() and all(quoted(deck, one, after) for one in (ticker, *TICKERS)),
+            WITHIN_SECONDS,
+            f"a price of {ticker} and of the others",
+        )
     assert deck.cli("status").returncode == 0
-    until(lambda: quoted(deck, ticker, after), WITHIN_SECONDS, f"a price of {ticker}")
     assert not [one for one in said(deck, after) if isinstance(one, Bars) and one.ticker == ticker]
+    providers.plan.clear()
+    presser = Presser(deck)
+    until(
+        lambda: presser.press() and historied(deck, ticker, after),
+        2 * WITHIN_SECONDS,
+        f"the history of {ticker}",
+    )
+
+
+class Doors:
+    """Everything that people and programs ask the deck by, each with an answer in time."""
+
+    PATHS = (
+        "/",
+        "/health/live",
+        "/health/ready",
+        "/api/collector/status",
+        "/api/tickers",
+        "/api/cache",
+        "/metrics",
+    )
+
+    def __init__(self, deck: RunningDeck) -> None:
+        self._deck = deck
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._context.destroy(linger=0)
+
+    def knock(self) -> bool:
+        """Ask at each door once; the bus must hear every service's heart beat meanwhile."""
+        for path in self.PATHS:
+            answer = requests.get(self._deck.url(path), timeout=ANSWER_SECONDS)
+            assert answer.status_code == 200, path
+        assert self._control("status")["ok"]
+        health = self._control("health")["result"]
+        assert [one["name"] for one in health["services"] if not one["ready"]] == []
+        return True
+
+    def _control(self, verb: str) -> dict[str, Any]:
+        """One question on the control socket, as a script asks it."""
+        with self._context.socket(zmq.REQ) as socket:
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.connect(f"ipc://{self._deck.home / 'run' / 'control'}")
+            socket.send(msgpack.packb({"verb": verb, "args": {}}))
+            assert socket.poll(round(ANSWER_SECONDS * 1_000)), f"no answer to {verb}"
+            reply: dict[str, Any] = msgpack.unpackb(socket.recv())
+        return reply
+
+
+def historied(deck: RunningDeck, ticker: str, after: int) -> bool:
+    events = said(deck, after)
+    return any(isinstance(one, Bars) and one.ticker == ticker for one in events)
 
 
 def quoted(deck: RunningDeck, ticker: str, after: int) -> bool:
