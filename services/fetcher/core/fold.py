@@ -8,7 +8,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from bus.message import Event, Fact
-from market.messages.exchange import MarketStatus
 from market.messages.fetcher import (
     Bars,
     CollectorStarted,
@@ -28,7 +27,6 @@ from market.messages.fetcher import (
     WatchlistAdded,
     WatchlistRemoved,
 )
-from market.messages.news import News
 from market.messages.stream import StreamClosed, StreamOpened, StreamRefused
 from market.sessions import joined
 from market.symbols import MARK, PROTECTED, is_simulated
@@ -36,7 +34,8 @@ from market.venues import venue_of
 from services.fetcher.core import listing, past, streaming, trust
 from services.fetcher.core.bars import rows_of, tail_rows
 from services.fetcher.core.histories import HISTORY_FOLDS
-from services.fetcher.core.news import remembered
+from services.fetcher.core.lanes import answered, still
+from services.fetcher.core.reports import REPORT_FOLDS
 from services.fetcher.core.state import (
     Collector,
     Cycle,
@@ -142,7 +141,7 @@ def quoted(state: Collector, fact: Fact[Quote]) -> Collector:
         return streaming.quoted(state, fact)
     before = state.of(quote.ticker).lane("quote")
     state = trust.ended(state, before, quote.source, fact.at_us)
-    lane = _answered(before, quote.source, fact.at_us)
+    lane = answered(before, quote.source, fact.at_us)
     lane = streaming.framed(lane, quote, fact.at_us)
     state = _is_known(with_lane(state, quote.ticker, "quote", lane), quote.ticker)
     return trust.answered(state, quote.source, "quote", fact.at_us)
@@ -155,7 +154,7 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
         return state
     before = state.of(bars.ticker).lane(bars.timeframe)
     state = trust.ended(state, before, bars.source, fact.at_us)
-    lane = _answered(before, bars.source, fact.at_us)
+    lane = answered(before, bars.source, fact.at_us)
     kept = tuple(row for row in lane.tail if row.start_us < bars.start_us[0])
     tail = (*kept, *rows_of(bars))[-tail_rows(bars.ticker, bars.timeframe) :]
     lane = replace(lane, tail=tail, latest_us=bars.start_us[-1], price=bars.close[-1])
@@ -164,29 +163,6 @@ def barred(state: Collector, fact: Fact[Bars]) -> Collector:
     state = _is_known(state, bars.ticker)
     state = trust.answered(state, bars.source, "bars", fact.at_us)
     return _without_simulated(state) if bars.ticker == PROTECTED[0] else state
-
-
-def headlined(state: Collector, fact: Fact[News]) -> Collector:
-    """The headlines are known from here on, so that they are not told again."""
-    news = fact.event
-    if news.ticker not in state.series:
-        return state
-    before = state.of(news.ticker).lane("news")
-    state = trust.ended(state, before, news.source, fact.at_us)
-    heard = remembered(before.heard, news)
-    lane = _answered(before, news.source, fact.at_us)
-    lane = replace(lane, heard=heard, latest_us=heard[0].published_us if heard else 0)
-    state = with_lane(state, news.ticker, "news", lane)
-    return trust.answered(state, news.source, "news", fact.at_us)
-
-
-def market_heard(state: Collector, fact: Fact[MarketStatus]) -> Collector:
-    """The source's word on the exchange is the last one."""
-    told = fact.event
-    state = trust.ended(state, state.exchange, told.source, fact.at_us)
-    lane = _answered(state.exchange, told.source, fact.at_us)
-    state = replace(state, exchange=lane, market_told=told)
-    return trust.answered(state, told.source, "market_status", fact.at_us)
 
 
 def backfilled(state: Collector, fact: Fact[HistoryBackfilled]) -> Collector:
@@ -228,7 +204,7 @@ def stream_refused(state: Collector, fact: Fact[StreamRefused]) -> Collector:
 def opened(state: Collector, fact: Fact[Sessions]) -> Collector:
     """The table of sessions is the new one."""
     state = trust.ended(state, state.calendar, "calendar", fact.at_us)
-    lane = _answered(state.calendar, "calendar", fact.at_us)
+    lane = answered(state.calendar, "calendar", fact.at_us)
     return replace(state, table=joined(state.table, fact.event), calendar=lane)
 
 
@@ -250,9 +226,8 @@ FOLDS: dict[type[Event], Callable[[Collector, Any], Collector]] = {
     SourceSlowed: trust.slowed,
     SourceShared: trust.shared,
     Sessions: opened,
-    News: headlined,
-    MarketStatus: market_heard,
     **HISTORY_FOLDS,
+    **REPORT_FOLDS,
     StreamOpened: streaming.opened,
     StreamClosed: streaming.closed,
     StreamRefused: stream_refused,
@@ -299,13 +274,9 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
     return replace(state, series=series, calendar=calendar, exchange=exchange)
 
 
-def _answered(lane: Lane, source: str, at_us: int) -> Lane:
-    return replace(lane, answered_us=at_us, source=source, refusals=(), flight=_still(lane, source))
-
-
 def _refused(lane: Lane, event: FetchRefused, at_us: int) -> Lane:
     lane = trust.refusing(lane, event, at_us)
-    return replace(lane, flight=_still(lane, event.source))
+    return replace(lane, flight=still(lane, event.source))
 
 
 def _past(before: Lane, bars: Bars, tail: tuple[Row, ...], table: Sessions) -> past.Past:
@@ -321,11 +292,6 @@ def _is_known(state: Collector, ticker: str) -> Collector:
     if not series.absences:
         return state
     return with_series(state, ticker, replace(series, absences=()))
-
-
-def _still(lane: Lane, source: str) -> Flight | None:
-    """The call under way, unless it was this source's."""
-    return lane.flight if lane.flight and lane.flight.source != source else None
 
 
 def _without(state: Collector, key: str) -> Collector:

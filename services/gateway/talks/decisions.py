@@ -41,9 +41,7 @@ def _known_then(known: TickerSnapshot, as_of_us: int) -> Analysis:
         data_source="simulated" if known.simulated else "cache",
         simulated=known.simulated,
         stale=known.stale,
-        stale_because="the price known then was older than it had to be"
-        if known.stale
-        else "",
+        stale_because="the price known then was older than it had to be" if known.stale else "",
         current=None,
         seq=known.seq,
         as_of_us=as_of_us,
