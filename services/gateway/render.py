@@ -14,8 +14,6 @@ SIMULATED = "SIMULATED DATA: invented prices, no market."
 STALE = "STALE: older than it should be."
 
 _DASH = "–"
-_BAR = 20
-_FEW = 8
 
 
 def anything(answer: Answer) -> str:
@@ -26,35 +24,6 @@ def anything(answer: Answer) -> str:
 def message(answer: Answer) -> str:
     """The sentence of a command's answer."""
     return "\n".join([str(answer["message"]), *marks_of(answer)])
-
-
-def collector(answer: Answer) -> str:
-    """The collector with its sources and budgets."""
-    pairs = [
-        ("collector", "running" if answer["running"] else "stopped"),
-        *_markets(answer),
-        ("last run", answer["last_run"]),
-        ("next run", answer["next_run"]),
-        ("fetching", " ".join(answer["fetching"])),
-        ("watchlist", " ".join(answer["watchlist"])),
-        ("cached", answer["cache_entries"]),
-        *([("history", _history(answer))] if answer["backfills"] else []),
-    ]
-    return "\n\n".join(
-        part
-        for part in (
-            "\n".join([*marks_of(answer), *pairs_of(pairs)]),
-            table_of(("source", "for", "state", "why", "again at"), _sources(answer["sources"])),
-            table_of(
-                ("budget", "used", "of", "in", "kept for who asks"), map(_budget, answer["budgets"])
-            ),
-            table_of(("waits for", "lane", "tickers", "asked", "since", "next"), _queues(answer)),
-            table_of(("not listed", "state", "why", "last trade"), _listings(answer)),
-            table_of(("unsettled", "day", "asked for", "again at"), _settling(answer)),
-            _missing(answer["cycle"]),
-        )
-        if part
-    )
 
 
 def watchlist(answer: Answer) -> str:
@@ -102,7 +71,7 @@ def bars(answer: Answer) -> str:
     heads = ("start", "open", "high", "low", "close", "volume")
     columns = [answer[name] for name in heads]
     rows = (
-        (_text(start), *map(_price, prices), _number(volume, 0))
+        (text_of(start), *map(_price, prices), _number(volume, 0))
         for start, *prices, volume in zip(*columns, strict=True)
     )
     return "\n".join([*marks_of(answer), table_of(heads, rows)])
@@ -125,13 +94,11 @@ def levels(answer: Answer) -> str:
     """Resistance above, support below, the price between."""
     heads = ("kind", "price", "touches", "last touch")
     rows = [
-        (level["kind"], _price(level["price"]), level["touches"], _text(level["last_touch"]))
+        (level["kind"], _price(level["price"]), level["touches"], text_of(level["last_touch"]))
         for level in sorted(answer["levels"], key=lambda level: -float(level["price"]))
     ]
-    trend = (answer["trend"] or {}).get("name")
-    head = (
-        f"{answer['ticker']} {answer['timeframe']}: {_price(answer['price'])}, trend {_text(trend)}"
-    )
+    trend = text_of((answer["trend"] or {}).get("name"))
+    head = f"{answer['ticker']} {answer['timeframe']}: {_price(answer['price'])}, trend {trend}"
     return "\n".join([head, *marks_of(answer), table_of(heads, rows)])
 
 
@@ -191,7 +158,7 @@ def event_line(event: Answer) -> str:
     """An event on one line: its seq, time and subject, whether it is simulated, its fields."""
     body = event["event"]
     fields = "(large)" if body is None else " ".join(f"{k}={_short(v)}" for k, v in body.items())
-    parts = (f"{event['seq']:>8}", _text(event["at"]), event["subject"], _invented(event), fields)
+    parts = (f"{event['seq']:>8}", text_of(event["at"]), event["subject"], _invented(event), fields)
     return "  ".join(part for part in parts if part)
 
 
@@ -217,6 +184,11 @@ def letters(answer: Answer) -> str:
     return table_of(heads, rows) or "No dead letters."
 
 
+def text_of(value: Any) -> str:
+    """A value in a cell; a dash where there is none."""
+    return _DASH if value is None or value in ("", []) else str(value)
+
+
 def marks_of(answer: Answer) -> list[str]:
     """What stands over an answer of simulated or stale data."""
     because = answer.get("stale_because")
@@ -227,12 +199,12 @@ def marks_of(answer: Answer) -> list[str]:
 def pairs_of(pairs: Sequence[tuple[str, Any]]) -> list[str]:
     """Names and their values, one pair a line."""
     width = max(len(name) for name, _ in pairs)
-    return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs]
+    return [f"{name.ljust(width)}  {text_of(value)}" for name, value in pairs]
 
 
 def table_of(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Aligned columns under their heads; empty where there is no row."""
-    lines = [tuple(heads), *(tuple(map(_text, row)) for row in rows)]
+    lines = [tuple(heads), *(tuple(map(text_of, row)) for row in rows)]
     if len(lines) == 1:
         return ""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -251,7 +223,7 @@ def _words(row: Answer) -> list[str]:
 
 def _headline(row: Answer) -> Iterable[str]:
     yield f"{row['published']}  {row['ticker']}  {row['headline']}"
-    yield f"    {_text(row['publisher'])}, told by {row['source']}  {row['url']}".rstrip()
+    yield f"    {text_of(row['publisher'])}, told by {row['source']}  {row['url']}".rstrip()
 
 
 def _invented(event: Answer) -> str:
@@ -266,80 +238,6 @@ def _now(current: Answer | None) -> str:
     return f"{_price(current['price'])}, {_age(current['age_seconds'])} old{words}"
 
 
-def _markets(answer: Answer) -> Iterable[tuple[str, str]]:
-    """New York first; other markets where a tracked ticker is traded there."""
-    for one in answer["venues"] or [{"venue": "us", **answer}]:
-        name = "market" if one["venue"] == "us" else one["venue"]
-        yield name, f"{one['market']}, next session {_text(one['next_session'])}"
-    if told := answer["market_told"]:
-        word = "open" if told["is_open"] else f"closed {told['holiday']}".rstrip()
-        rests = "; the calendar has a session, so cycles rest" if answer["halted"] else ""
-        yield "told", f"{word}, says {told['source']} at {told['market_time']}{rests}"
-
-
-def _sources(sources: Sequence[Answer]) -> Iterable[tuple[Any, ...]]:
-    """One line for each capability of a source; for a source that cannot be used, why not."""
-    for source in sources:
-        name = source["source"]
-        for one in source["capabilities"]:
-            state = one["state"].replace("_", " ")
-            live = source.get("streaming") if one["capability"] == "trades" else None
-            why = one["reason"] or (f"{len(live)} live" if live else "")
-            yield (name, one["capability"], state, why, one["retry_at"])
-        if not source["capabilities"]:
-            state = "ready" if source["usable"] else "not used"
-            yield (name, "", state, source["reason"], source["retry_at"])
-
-
-def _history(answer: Answer) -> str:
-    """How far the first fetch of every ticker's history has come, as a bar and in numbers."""
-    cancelled = [one for one in answer["backfills"] if one["cancelled"]]
-    left = [one for one in answer["backfills"] if not one["cancelled"]]
-    if not left:
-        return f"cancelled: {_few(cancelled)}"
-    of = left[0]["of"] * (len(answer["watchlist"]) - len(cancelled))
-    done = of - sum(one["of"] - one["done"] for one in left)
-    bar = "#" * (_BAR * done // of)
-    rest = f", cancelled: {_few(cancelled)}" if cancelled else ""
-    return f"[{bar.ljust(_BAR, '.')}] {done} of {of}, waiting: {_few(left)}{rest}"
-
-
-def _few(jobs: Sequence[Answer]) -> str:
-    names = " ".join(one["ticker"] for one in jobs[:_FEW])
-    return f"{names} and {len(jobs) - _FEW} more" if len(jobs) > _FEW else names
-
-
-def _listings(answer: Answer) -> Iterable[tuple[Any, ...]]:
-    for one in answer["listings"]:
-        yield (one["ticker"], one["state"], one["because"], one["last_trade"])
-
-
-def _settling(answer: Answer) -> Iterable[tuple[Any, ...]]:
-    for one in answer["settling"]:
-        again = one["retry_at"] or "given up"
-        yield (one["ticker"], one["day"], f"{one['times']} times", again)
-
-
-def _budget(budget: Answer) -> tuple[Any, ...]:
-    window = f"{budget['window_seconds']:g} s"
-    return (budget["source"], budget["used"], budget["limit"], window, budget["reserve"])
-
-
-def _queues(answer: Answer) -> Iterable[tuple[Any, ...]]:
-    """One line for each lane that waits for a source, in the order in which tickers are served."""
-    for one in answer["queues"]:
-        first = " ".join(one["first"])
-        yield one["source"], one["lane"], one["waiting"], one["asked"], one["oldest"], first
-
-
-def _missing(cycle: Answer | None) -> str:
-    if not cycle:
-        return ""
-    missing = ", ".join(f"{m['ticker']} ({m['reason']})" for m in cycle["missing"])
-    brought = f"Last cycle: {cycle['brought']} of {cycle['asked']}"
-    return f"{brought}; missing: {missing}" if missing else f"{brought}."
-
-
 def _lines(value: Any, depth: int) -> Iterable[str]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value)
     for name, item in items:
@@ -347,15 +245,11 @@ def _lines(value: Any, depth: int) -> Iterable[str]:
             yield f"{'  ' * depth}{name}:"
             yield from _lines(item, depth + 1)
         else:
-            yield f"{'  ' * depth}{name}: {_text(item)}"
+            yield f"{'  ' * depth}{name}: {text_of(item)}"
 
 
 def _value(value: Any) -> str:
-    return _number(value, 2) if isinstance(value, float) else _text(value)
-
-
-def _text(value: Any) -> str:
-    return _DASH if value is None or value in ("", []) else str(value)
+    return _number(value, 2) if isinstance(value, float) else text_of(value)
 
 
 def _short(value: Any) -> str:

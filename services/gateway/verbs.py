@@ -15,7 +15,7 @@ import msgspec
 from bus.actor import Refused
 from market.decision.answer import AnalysisAnswer
 from market.messages.cache import BarSeries, CacheEntry, NewsKnown, TickerSnapshot
-from services.gateway import render, render_evidence, render_health
+from services.gateway import render, render_collector, render_evidence, render_health
 from services.gateway.answers import (
     CacheAnswer,
     CacheStateAnswer,
@@ -119,7 +119,7 @@ VERBS: Final[tuple[Verb, ...]] = (
         answer=CollectorAnswer,
         talk=collector.status,
         routes=("/api/collector/status", "/api/collector/status/json"),
-        show=render.collector,
+        show=render_collector.collector,
     ),
     Verb(
         name="start",

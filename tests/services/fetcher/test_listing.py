@@ -160,7 +160,7 @@ def test_what_one_source_denies_while_the_other_is_down_is_not_told() -> None:
     life = Life()
     life.until("2026-01-05T14:00:00")
     life.answers = lambda effect, now_us: GONE if effect.call.source == "yahoo" else DOWN
-    life.until("2026-01-10T00:00:00")
+    life.until("2026-01-08T22:00:00")
     assert life.told == []
 
 

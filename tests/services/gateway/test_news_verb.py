@@ -12,7 +12,7 @@ from market.instants import jsonable
 from market.messages.cache import CacheStatus, NewsKnown, ReadNews
 from market.messages.exchange import MarketStatus
 from market.messages.fetcher import CollectorState, CollectorStatus
-from services.gateway import render
+from services.gateway import render, render_collector
 from services.gateway.arguments import NewsWanted, read_arguments
 from services.gateway.verbs import verb_named
 from tests.services.gateway import samples
@@ -107,10 +107,10 @@ def test_a_denied_session_stands_in_the_status_and_in_the_terminal() -> None:
     assert (
         "told       closed National Day of Mourning, says finnhub at 2026-11-21T12:00:00Z; "
         "the calendar has a session, so cycles rest"
-    ) in render.collector(told)
+    ) in render_collector.collector(told)
 
 
 def test_a_word_that_agrees_is_told_without_alarm() -> None:
     agreed = replace(DENIED, is_open=True, holiday="")
     told = answer(collecting(replace(samples.collector(), market_told=agreed)), "status")
-    assert "open, says finnhub at 2026-11-21T12:00:00Z\n" in render.collector(told)
+    assert "open, says finnhub at 2026-11-21T12:00:00Z\n" in render_collector.collector(told)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.gateway import render, render_health
+from services.gateway import render, render_collector, render_health
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ COLLECTOR = {
 
 
 def test_a_cycle_tells_whom_it_could_not_bring() -> None:
-    assert render.collector(COLLECTOR).endswith(
+    assert render_collector.collector(COLLECTOR).endswith(
         "Last cycle: 2 of 3; missing: ZZZZ (unknown_symbol)"
     )
 
@@ -83,7 +83,7 @@ def test_a_cycle_tells_whom_it_could_not_bring() -> None:
 def test_a_stream_says_how_many_tickers_are_live() -> None:
     trades = {"capability": "trades", "state": "closed", "reason": "", "retry_at": None}
     source = {"source": "finnhub", "capabilities": [trades], "streaming": ["SPY", "QQQ"]}
-    lines = render.collector(COLLECTOR | {"sources": [source]}).splitlines()
+    lines = render_collector.collector(COLLECTOR | {"sources": [source]}).splitlines()
     (line,) = [line for line in lines if line.startswith("finnhub")]
     assert line.split() == ["finnhub", "trades", "closed", "2", "live", "–"]
 
@@ -97,7 +97,7 @@ def test_every_capability_of_a_source_has_its_state_its_reason_and_its_next_try(
         },
         {"source": "yahoo", "usable": True, "reason": "", "retry_at": None, "capabilities": []},
     ]
-    lines = render.collector(COLLECTOR | {"sources": sources}).splitlines()
+    lines = render_collector.collector(COLLECTOR | {"sources": sources}).splitlines()
     words = [line.split() for line in lines if line.startswith(("source", "finnhub", "yahoo"))]
     assert words == [
         ["source", "for", "state", "why", "again", "at"],
@@ -109,13 +109,13 @@ def test_every_capability_of_a_source_has_its_state_its_reason_and_its_next_try(
 def test_a_history_that_is_being_fetched_has_a_bar() -> None:
     left = {"ticker": "QQQ", "done": 1, "of": 2, "waits_for": ["1h"], "cancelled": False}
     told = COLLECTOR | {"watchlist": ["SPY", "QQQ", "AMD"]}
-    shown = render.collector(told | {"backfills": [left]})
+    shown = render_collector.collector(told | {"backfills": [left]})
     assert "[################....] 5 of 6, waiting: QQQ" in shown
 
     cancelled = left | {"ticker": "AMD", "cancelled": True}
-    shown = render.collector(told | {"backfills": [left, cancelled]})
+    shown = render_collector.collector(told | {"backfills": [left, cancelled]})
     assert "[###############.....] 3 of 4, waiting: QQQ, cancelled: AMD" in shown
-    assert "cancelled: AMD" in render.collector(told | {"backfills": [cancelled]})
+    assert "cancelled: AMD" in render_collector.collector(told | {"backfills": [cancelled]})
 
 
 def test_a_symbol_that_is_not_listed_and_a_day_that_is_not_settled_are_told() -> None:
@@ -126,7 +126,7 @@ def test_a_symbol_that_is_not_listed_and_a_day_that_is_not_settled_are_told() ->
         "last_trade": "2026-01-05T21:00:00Z",
     }
     late = {"ticker": "SPY", "day": "2026-01-08", "times": 8, "retry_at": None}
-    shown = render.collector(COLLECTOR | {"listings": [gone], "settling": [late]})
+    shown = render_collector.collector(COLLECTOR | {"listings": [gone], "settling": [late]})
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     assert "NVDA silent the last trade is of 2026-01-05 2026-01-05T21:00:00Z" in lines
     assert "SPY 2026-01-08 8 times given up" in lines
@@ -141,7 +141,7 @@ def test_what_waits_is_shown_by_lane_with_who_is_next() -> None:
         "oldest": "2026-11-20T15:00:00Z",
         "first": ["NVDA", "SPY"],
     }
-    shown = render.collector(COLLECTOR | {"queues": [queue]})
+    shown = render_collector.collector(COLLECTOR | {"queues": [queue]})
     assert "waits for  lane  tickers  asked  since                 next" in shown
     assert "yahoo      1h    412      1      2026-11-20T15:00:00Z  NVDA SPY" in shown
 
@@ -151,7 +151,7 @@ def test_other_markets_are_shown_beside_new_york() -> None:
         {"venue": "us", "market": "closed", "next_session": "2026-11-23T14:30:00Z"},
         {"venue": "crypto", "market": "open", "next_session": "2026-11-21T00:00:00Z"},
     ]
-    shown = render.collector(COLLECTOR | {"venues": venues})
+    shown = render_collector.collector(COLLECTOR | {"venues": venues})
     assert "market     closed, next session 2026-11-23T14:30:00Z" in shown
     assert "crypto     open, next session 2026-11-21T00:00:00Z" in shown
 
