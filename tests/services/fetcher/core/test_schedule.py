@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -35,6 +38,25 @@ def test_the_next_cycle_is_the_next_beat_but_not_right_after_a_start() -> None:
 def test_the_last_beat_of_a_day_is_followed_by_its_settlement_and_then_by_the_next_open() -> None:
     assert after("20:55:20") == NextCycle(microseconds("21:15:20"), "close")
     assert after("21:15:20") == NextCycle(microseconds("2026-01-06T14:30:20"), "clock")
+
+
+@pytest.mark.parametrize(
+    ("last", "coming", "by"),
+    [
+        # The day after Thanksgiving closes at 13:00 in New York.
+        ("2026-11-27T17:55:20", "2026-11-27T18:15:20", "close"),
+        ("2026-11-27T18:15:20", "2026-11-30T14:30:20", "clock"),
+        # Summer time begins and ends between a Friday and a Monday.
+        ("2026-03-06T21:15:20", "2026-03-09T13:30:20", "clock"),
+        ("2026-03-09T19:55:20", "2026-03-09T20:15:20", "close"),
+        ("2026-10-30T20:15:20", "2026-11-02T14:30:20", "clock"),
+        ("2026-11-02T20:55:20", "2026-11-02T21:15:20", "close"),
+    ],
+)
+def test_cycles_follow_early_closes_and_clocks_that_are_set(
+    last: str, coming: str, by: Literal["clock", "close"]
+) -> None:
+    assert after(last) == NextCycle(microseconds(coming), by)
 
 
 def test_an_interval_longer_than_a_session_still_settles_every_day() -> None:
