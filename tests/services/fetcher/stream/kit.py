@@ -12,6 +12,7 @@ from services.fetcher.core.hearing import Trade
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Open
 from services.fetcher.stream.effects import Listen
+from tests.fakes.market import history, quote
 from tests.services.fetcher.kit import MARKET, OPTIONS, World, table
 
 SECOND = 1_000_000
@@ -89,7 +90,7 @@ class Stage:
 
 def price_of(ticker: str, at: Instant) -> float:
     """What the imitated market pays just then."""
-    return MARKET.truth(ticker, microseconds(at) / SECOND).quote.price
+    return quote(history(MARKET.listings[ticker], microseconds(at) // SECOND)).price
 
 
 def trade(ticker: str, at: Instant, factor: float = 1.0) -> Trade:

@@ -160,9 +160,9 @@ def _streamed(event: object, ticker: str) -> bool:
 
 def test_a_live_ticker_costs_a_call_in_three_cycles_and_a_silent_one_each_time() -> None:
     stage = Stage()
-    for second in range(0, 1_600, 10):
+    for second in range(0, 1_600, 30):
         at = f"15:{second // 60:02d}:{second % 60:02d}"
-        stage.world.trades.tell(trade("SPY", at, 1 + second % 20 / 10_000))
+        stage.world.trades.tell(trade("SPY", at, 1 + second % 40 / 10_000))
         stage.seconds(at, 1)
     assert len(stage.polls("QQQ")) >= 6
     assert len(stage.polls("SPY")) <= len(stage.polls("QQQ")) // 2
