@@ -29,6 +29,9 @@ from services.fetcher.core.state import (
     timeframe_of,
 )
 
+LONG_AGO_US = 1
+"""Since when headlines are wanted that never came: later than a first price, before any other."""
+
 _ORDER: dict[Kind, int] = {kind: place for place, kind in enumerate(LANES)}
 
 
@@ -134,15 +137,15 @@ def headlines_due_us(state: Collector, options: Options, ticker: str, now_us: in
     """From when on headlines are wanted; only of who has a price, and so is no dead symbol."""
     series = state.of(ticker)
     lane = series.lane("news")
-    known_us = max(series.lane("quote").answered_us, series.lane("1d").answered_us)
-    if not options.news_seconds or not known_us or lane.flight:
+    known = series.lane("quote").answered_us or series.lane("1d").answered_us
+    if not options.news_seconds or not known or lane.flight:
         return NEVER_US
     if waits(series, now_us) and lane.answered_us < series.asked_us - news.RECENT_US:
         return series.asked_us
     if not (state.running and series.tracked):
         return NEVER_US
     if not lane.answered_us:
-        return known_us
+        return LONG_AGO_US
     return news.due_us(state.hours(ticker, now_us), lane.answered_us, options.news_seconds)
 
 
@@ -195,12 +198,12 @@ def _open_lanes(
 def _headlines(
     state: Collector, options: Options, ticker: str, series: Series, due_us: int, now_us: int
 ) -> OpenLane:
-    """The lane of headlines that are due."""
+    """The lane of headlines that are due; those of no ticker go before another's prices."""
     choice = failover.choose(state, options, ticker, "news", due_us, now_us)
     return OpenLane(
         later=1 if due_us == series.asked_us else 2,
         failed=len(series.lane("news").refusals),
-        rank=rank(ticker),
+        rank=len(PROTECTED),
         answered_us=due_us,
         ready_us=due_us,
         key=ticker,

@@ -38,6 +38,8 @@ DAYS = tuple(day_start_us(f"2026-01-{day:02d}") for day in (2, 5))
 
 
 def answer(effect: Fetch, at_us: int) -> Answer:
+    if effect.call.capability == "news":
+        return Answer(news=())
     timeframe = effect.call.timeframe
     quote = QuoteAnswer(price=100.0, market_time_us=at_us) if timeframe != "1h" else None
     starts = DAYS if timeframe == "1d" else tuple(day + 15 * HOUR_US for day in DAYS)
