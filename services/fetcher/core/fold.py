@@ -44,6 +44,7 @@ from services.fetcher.core.state import (
     Row,
     exchange_lane,
     kind_of,
+    rank,
     with_exchange_lane,
     with_lane,
     with_series,
@@ -97,7 +98,7 @@ def added(state: Collector, fact: Fact[WatchlistAdded]) -> Collector:
     ticker = fact.event.ticker
     series = replace(state.of(ticker), tracked=True, wanted_us=fact.at_us, cancelled=False)
     others = {key: one for key, one in state.series.items() if key != ticker}
-    return _with_venues(replace(state, series={**others, ticker: series}))
+    return _with_watchlist(replace(state, series={**others, ticker: series}))
 
 
 def removed(state: Collector, fact: Fact[WatchlistRemoved]) -> Collector:
@@ -105,7 +106,7 @@ def removed(state: Collector, fact: Fact[WatchlistRemoved]) -> Collector:
     ticker = fact.event.ticker
     series = replace(state.of(ticker), tracked=False, wanted_us=0, asked_us=0)
     state = with_series(state, ticker, series)
-    return _with_venues(_bounded(_without(state, ticker + MARK)))
+    return _with_watchlist(_bounded(_without(state, ticker + MARK)))
 
 
 def requested(state: Collector, fact: Fact[FetchRequested]) -> Collector:
@@ -298,10 +299,11 @@ def _without(state: Collector, key: str) -> Collector:
     return replace(state, series={k: one for k, one in state.series.items() if k != key})
 
 
-def _with_venues(state: Collector) -> Collector:
-    """Where the tracked tickers are traded; in New York in any case."""
-    found = {venue_of(key) for key, series in state.series.items() if series.tracked}
-    return replace(state, venues=("us", *sorted(found - {"us"})))
+def _with_watchlist(state: Collector) -> Collector:
+    """Who is tracked, and where that is traded; in New York in any case."""
+    tracked = sorted((key for key, one in state.series.items() if one.tracked), key=rank)
+    elsewhere = {venue_of(key) for key in tracked} - {"us"}
+    return replace(state, watchlist=tuple(tracked), venues=("us", *sorted(elsewhere)))
 
 
 def _without_simulated(state: Collector) -> Collector:

@@ -35,6 +35,10 @@ LONG_AGO_US = 1
 _ORDER: dict[Kind, int] = {kind: place for place, kind in enumerate(LANES)}
 
 
+LATER = 2
+"""The place in the queue of what nobody asked for."""
+
+
 class Common(NamedTuple):
     """What the outlook of every ticker depends on, beside its own series."""
 
@@ -182,7 +186,7 @@ def _open_lanes(
             settles = lane.answered_us >= since_us
             choice = failover.choose(state, options, key, kind, lane_since_us, now_us)
             yield OpenLane(
-                later=2 * (not urgent or lane.answered_us >= series.asked_us),
+                later=LATER * (not urgent or lane.answered_us >= series.asked_us),
                 failed=len(lane.refusals),
                 rank=rank(ticker),
                 answered_us=lane.answered_us,
@@ -201,7 +205,7 @@ def _headlines(
     """The lane of headlines that are due; those of no ticker go before another's prices."""
     choice = failover.choose(state, options, ticker, "news", due_us, now_us)
     return OpenLane(
-        later=1 if due_us == series.asked_us else 2,
+        later=1 if due_us == series.asked_us else LATER,
         failed=len(series.lane("news").refusals),
         rank=len(PROTECTED),
         answered_us=due_us,

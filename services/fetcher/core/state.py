@@ -258,7 +258,8 @@ class Collector(msgspec.Struct, frozen=True):
     """The whole state; ``told`` says whether the tape holds a start or a stop.
 
     ``calendar`` and ``exchange`` are the lanes of the table and of ``market_told``, the last word
-    of a source on whether the exchange is open. ``venues`` are those of the tracked tickers.
+    of a source on whether the exchange is open. The ``watchlist`` are the tracked tickers, the
+    protected ones first, then in the order in which they came, ``venues`` where these are traded.
     ``cycle_started_us`` is when all of them were wanted last, ``cycled_us`` when some of them were
     since.
     """
@@ -269,6 +270,7 @@ class Collector(msgspec.Struct, frozen=True):
     cycle: Cycle | None = None
     cycle_started_us: int = 0
     cycled_us: dict[Venue, int] = field(default_factory=dict)
+    watchlist: tuple[str, ...] = ()
     venues: tuple[Venue, ...] = ("us",)
     last_cycle: CycleFinished | None = None
     last_run_us: int = 0
@@ -299,12 +301,6 @@ class Collector(msgspec.Struct, frozen=True):
     def cycle_of_us(self, venue: Venue) -> int:
         """When the tickers of a venue were wanted last."""
         return max(self.cycle_started_us, self.cycled_us.get(venue, 0))
-
-    @property
-    def watchlist(self) -> tuple[str, ...]:
-        """The tracked tickers, the protected ones first, then in the order in which they came."""
-        tracked = [key for key, series in self.series.items() if series.tracked]
-        return tuple(sorted(tracked, key=rank))
 
 
 def with_series(state: Collector, key: str, series: Series) -> Collector:

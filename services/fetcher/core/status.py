@@ -25,7 +25,7 @@ from market.venues import Venue, hours
 from services.fetcher.core import budget, exchange, schedule, streaming
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.gates import PRICES
-from services.fetcher.core.outlook import OpenLane
+from services.fetcher.core.outlook import LATER, OpenLane
 from services.fetcher.core.queues import Queues
 from services.fetcher.core.state import TIMEFRAMES, Collector, Kind, unfilled
 
@@ -149,7 +149,7 @@ def _queue(source: str, kind: Kind, line: list[OpenLane]) -> Queue:
         source=source,
         lane=kind,
         waiting=len(line),
-        asked=sum(not lane.later for lane in line),
+        asked=sum(lane.later < LATER for lane in line),
         oldest_us=min(lane.since_us for lane in line),
         first=tuple(plain(lane.key) for lane in line[:FIRST]),
     )

@@ -9,6 +9,8 @@ the death of the process.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from msgspec.structs import replace
 
 from bus.message import Fact
@@ -64,12 +66,12 @@ def wanted(state: Collector, options: Options, now_us: int) -> tuple[str, ...]:
     if source is None or not state.running:
         return ()
     open_now = market_state(state.table, now_us) == "open"
-    if not open_now and not options.extended_symbols:
+    if not open_now and "crypto" not in state.venues:
         return ()
     traded = (
         ticker for ticker in state.watchlist if is_coin(ticker) or (open_now and is_share(ticker))
     )
-    return tuple(traded)[: source.streams]
+    return tuple(islice(traded, source.streams))
 
 
 def heard(state: Collector, options: Options, source: str, now_us: int) -> tuple[str, ...]:
