@@ -22,13 +22,15 @@ from market.messages.news import (
     Headline,
 )
 from services.fetcher.core.answers import Answer, Failure
-from services.fetcher.core.validate import FUTURE_US
+from services.fetcher.core.validate import FUTURE_US, REFUSED_SHARE_MAX
 
 OLDEST_US = 946_684_800_000_000
 """The year 2000: whatever was published before is a stamp that is none."""
 
 TEXT_READ_MAX = 4 * HEADLINE_CHARACTERS_MAX
 """So much of a text is looked at: twice its bound and some markup around it."""
+
+FUTURE = "from the future"
 
 _SILENT = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z!][^<>]*(>|\Z)", re.IGNORECASE)
@@ -47,14 +49,17 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def valid_headlines(told: Sequence[Told | None], symbol: str, asked_us: int) -> Answer | Failure:
-    """The headlines that may be believed, newest first; None stands for a row that is none."""
+    """The headlines that may be believed, newest first; None stands for a row that is none.
+
+    Where several are from the future the clock of all is wrong, and none is believed.
+    """
     if not told:
         return Failure("no_data", "the answer has no headlines")
     faults = [_fault(one, symbol, asked_us) if one else "unreadable" for one in told]
     good = [_plain(one) for one, fault in zip(told, faults, strict=True) if one and not fault]
     refused = Counter(fault for fault in faults if fault)
     because = "; ".join(f"{count} {fault}" for fault, count in refused.most_common())
-    if not good:
+    if not good or refused[FUTURE] > max(1, REFUSED_SHARE_MAX * len(told)):
         return Failure("invalid", f"no headline is believable: {because}")
     good.sort(key=lambda one: (-one.published_us, one.id))
     return Answer(news=tuple(good), refused_rows=refused.total(), refused_because=because)
@@ -85,7 +90,7 @@ def _fault(told: Told, symbol: str, asked_us: int) -> str:
     if not plain_text(told.headline, HEADLINE_CHARACTERS_MAX):
         return "without words"
     if told.published_us > asked_us + FUTURE_US:
-        return "from the future"
+        return FUTURE
     if told.published_us < OLDEST_US:
         return "without a time"
     if told.url and not is_web_address(told.url):

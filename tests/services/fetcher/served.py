@@ -8,7 +8,9 @@ from functools import cached_property
 
 from bus.message import Event
 from market.messages.fetcher import Bars, FetchRefused, Quote
+from market.messages.news import Headline, News
 from market.sessions import day_start_us
+from tests.fakes.articles import articles
 from tests.fakes.bars import Bar
 from tests.fakes.market import Market, Truth, history
 from tests.fakes.market import quote as true_quote
@@ -29,7 +31,7 @@ class Served:
         self._series: dict[str, _Series] = {}
 
     def lies(self, events: Iterable[Event]) -> list[str]:
-        """One sentence for each quote and bar that was never served, each unreasoned refusal."""
+        """One sentence for each quote, bar and headline never served, each unreasoned refusal."""
         return [lie for event in events for lie in self._lies(event)]
 
     def rows(self, ticker: str, timeframe: str) -> dict[int, Row]:
@@ -40,10 +42,17 @@ class Served:
         match event:
             case Quote() if not self._is_true(event):
                 yield f"a quote that was never served: {event}"
+            case News() if false := self._false(event):
+                yield f"headlines of {event.ticker} that were never published: {false}"
             case Bars():
                 yield from self._of(event.ticker).lies(event)
             case FetchRefused() if not event.message:
                 yield f"a refusal without a reason: {event}"
+
+    def _false(self, news: News) -> list[Headline]:
+        now = history(self._market.listings[news.ticker], int(self._at_seconds))
+        true = {(one.headline, one.at_seconds * 1_000_000) for one in articles(now)}
+        return [one for one in news.headlines if (one.headline, one.published_us) not in true]
 
     def _is_true(self, quote: Quote) -> bool:
         seconds = quote.market_time_us / 1e6

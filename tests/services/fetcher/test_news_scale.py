@@ -37,7 +37,7 @@ def test_prices_come_first_and_headlines_come_at_last(hungry: Market) -> None:
 
 def test_headlines_take_no_more_than_their_share(hungry: Market) -> None:
     kinds = Counter(call.capability for _, call in hungry.calls())
-    assert kinds["quote"] > 8 * kinds["news"] / 2
+    assert kinds["quote"] > 4 * kinds["news"]
     assert sum(kinds.values()) <= 5 * 151 + 5
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import msgspec
 from msgspec.structs import replace
 
 from bus.testing import given, microseconds
 from market.messages.fetcher import FetchRefused
+from market.messages.news import News
 from services.fetcher.actor import build
 from services.fetcher.effects import Open
 from tests.fakes.faults import (
@@ -18,6 +22,7 @@ from tests.fakes.faults import (
     Empty,
     ExtraRow,
     Hang,
+    Hostile,
     Html,
     MissingColumns,
     NoRows,
@@ -26,6 +31,7 @@ from tests.fakes.faults import (
     Redirect,
     Refused,
     Reset,
+    Shut,
     Stale,
     Stamps,
     Status,
@@ -54,6 +60,8 @@ GROWTH_MAX = 1.1
 FAULTS: tuple[AnyFault, ...] = (
     *(Prices(to) for to in ("nan", "nan_text", "null", "zero", "negative")),
     WrongTypes(),
+    Hostile(),
+    Shut(),
     UnequalColumns(),
     MissingColumns(),
     WrongSymbol(),
@@ -86,7 +94,8 @@ def test_after_a_week_of_random_faults_the_bars_are_those_that_were_served(
     interval_seconds: int,
 ) -> None:
     imitated = Imitated(Market(), SEED)
-    deck = given(build(replace(OPTIONS, watchlist=TICKERS, interval_seconds=interval_seconds)))
+    asked = replace(OPTIONS, news_seconds=3_600, market_status_seconds=interval_seconds)
+    deck = given(build(replace(asked, watchlist=TICKERS, interval_seconds=interval_seconds)))
     imitated.clock.now_us = microseconds(f"{DAYS[0]}T12:00:00")
     deck.tell(imitated.clock.now_us, Open())
     imitated.play(deck, microseconds(f"{DAYS[0]}T13:00:00"))
@@ -103,6 +112,9 @@ def test_after_a_week_of_random_faults_the_bars_are_those_that_were_served(
     served = Served(Market(), imitated.clock.seconds)
     series = folded(deck.said)
     assert served.lies(deck.said) == []
+    told = Counter(one for news in deck.said if isinstance(news, News) for one in named(news))
+    assert {ticker for ticker, _, _ in told} == set(TICKERS)
+    assert set(told.values()) == {1}
     week_ends_us = microseconds(f"{DAYS[-1]}T23:00:00")
     before = {key: until(rows, week_ends_us) for key, rows in series.items()}
     truth = {key: until(served.rows(*key), week_ends_us) for key in before}
@@ -114,6 +126,11 @@ def test_after_a_week_of_random_faults_the_bars_are_those_that_were_served(
     for provider, limit in LIMITS.items():
         counted = imitated.providers.counters(provider)
         assert (counted.per_minute_max <= limit, counted.in_pauses) == (True, ())
+
+
+def named(news: News) -> Iterator[tuple[str, str, int]]:
+    """Whose headlines, their words and times: what both providers tell alike."""
+    return ((news.ticker, one.headline, one.published_us) for one in news.headlines)
 
 
 def until(rows: dict[int, Row], end_us: int) -> dict[int, Row]:

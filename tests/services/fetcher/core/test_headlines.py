@@ -92,7 +92,7 @@ def test_what_cannot_be_believed_is_left_out_and_counted_by_its_reason() -> None
         None,
         told("<b></b>"),
         told(published_us=NOW_US + 10 * MINUTE_US),
-        told(published_us=NOW_US + 11 * MINUTE_US),
+        told(published_us=-5),
         told(published_us=0),
         told(url="javascript:alert(1)"),
         told(symbols=("AAPL", "MSFT")),
@@ -102,9 +102,15 @@ def test_what_cannot_be_believed_is_left_out_and_counted_by_its_reason() -> None
     assert [one.headline for one in answer.news or ()] == ["Shares rise", "About both"]
     assert answer.refused_rows == 7
     assert answer.refused_because == (
-        "2 from the future; 1 unreadable; 1 without words; 1 without a time; "
+        "2 without a time; 1 unreadable; 1 without words; 1 from the future; "
         "1 with an address that is none; 1 about another symbol"
     )
+
+
+def test_an_answer_whose_clock_is_wrong_is_not_believed_at_all() -> None:
+    ahead = [told(f"No {n}", published_us=NOW_US + n * 60 * MINUTE_US) for n in (1, 2)]
+    failure = judged(*ahead, *(told(f"Old {n}") for n in range(9)))
+    assert failure == Failure("invalid", "no headline is believable: 2 from the future")
 
 
 def test_an_answer_without_any_believable_headline_is_invalid() -> None:
