@@ -30,7 +30,7 @@ from services.fetcher.core.chronicle import tell_listing
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.fold import FOLDS, Draft
 from services.fetcher.core.gaps import asks_from_us
-from services.fetcher.core.plan import calls_under_way, plan
+from services.fetcher.core.plan import Plan, calls_under_way, plan
 from services.fetcher.core.queues import Queues
 from services.fetcher.core.state import KINDS, URGENT_US, Collector, Series, unfilled
 from services.fetcher.core.status import status, status_file, watchlist_file
@@ -223,7 +223,7 @@ class Desk:
         draft.say(*planned.calls)
         work = [self._work(state, call, now_us) for call in planned.calls]
         saves = self._saves(draft) if turned else []
-        return Tick((*draft.events, *stream, *work, *saves), self._alarm(draft, planned.again_us))
+        return Tick((*draft.events, *stream, *work, *saves), self._alarm(draft, planned))
 
     def _begin(self, draft: Draft) -> None:
         draft.say(CollectorStarted(), *gates.at_start(draft.state, self.options, process=False))
@@ -252,14 +252,14 @@ class Desk:
             return Simulate(call, now_us, latest_us, state.table, self.options.seed)
         return Fetch(call, now_us, latest_us)
 
-    def _alarm(self, draft: Draft, again_us: int) -> int | None:
+    def _alarm(self, draft: Draft, planned: Plan) -> int | None:
         """When time alone makes something due."""
         coming = schedule.next_cycle(draft.state, self.options)
-        self.queues.look(draft.state, draft.now_us)
-        deadlines = [call.deadline_us for call in calls_under_way(draft.state, self.queues)]
+        under_way = (*calls_under_way(draft.state, self.queues), *planned.calls)
+        deadlines = [call.deadline_us for call in under_way]
         moves = gates.next_move_us(draft.state, self.options)
         stream = self.stream.alarms(draft.state, draft.now_us)
-        alarms = [again_us, coming.at_us if coming else 0, *deadlines, *moves, *stream]
+        alarms = [planned.again_us, coming.at_us if coming else 0, *deadlines, *moves, *stream]
         return min((at_us for at_us in alarms if at_us > draft.now_us), default=None)
 
     def _said(self, draft: Draft) -> Output:
