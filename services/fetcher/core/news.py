@@ -7,15 +7,15 @@ it again from either source and after a restart, and never more than `HEARD_MAX`
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from market.messages.fetcher import Sessions
 from market.messages.news import HEADLINES_MAX, Headline, News
 from market.messages.words import Source, Ticker
 from market.sessions import market_state, next_session
 from services.fetcher.core.answers import Answer
+from services.fetcher.core.headlines import ADDRESS
 
 HEARD_MAX = 100
 """More than a source tells of one ticker in a day, but for a few; older ones are not told again."""
@@ -116,14 +116,12 @@ def _same(one: Heard, other: Heard) -> bool:
 
 def _address(url: str) -> str:
     """An address without what only tells who sent the reader there."""
-    parts = urlsplit(url)
-    query = urlencode(sorted(_without_tracking(parse_qsl(parts.query))))
-    host = (parts.hostname or "").removeprefix("www.")
-    return f"{host}{parts.path.rstrip('/')}?{query}"
-
-
-def _without_tracking(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [pair for pair in pairs if not pair[0].startswith(_TRACKING)]
+    parts = ADDRESS.fullmatch(url)
+    if parts is None:
+        return url
+    host, path = parts["host"].lower().removeprefix("www."), (parts["path"] or "").rstrip("/")
+    asked = (pair for pair in (parts["query"] or "").split("&") if not pair.startswith(_TRACKING))
+    return f"{host}{path}?{'&'.join(sorted(asked))}"
 
 
 def _number(text: str) -> int:
