@@ -34,8 +34,8 @@ def unsettled(
     if due is None or not series.tracked or series.listing.state != "listed":
         return None
     due_us = day_start_us(due.date)
-    if lane.past.closed_us >= due_us:
-        return None
+    if lane.past.closed_us >= due_us or lane.past.first_us > due_us:
+        return None  # settled, or the symbol is younger than that day
     before = lane.past.unsettled
     times = before.times + 1 if before and before.start_us == due_us else 1
     if before and times > TIMES_MAX:
@@ -43,7 +43,7 @@ def unsettled(
     return DayUnsettled(
         ticker=call.ticker,
         day=due.date,
-        because=_because(lane, answer),
+        because=_because(lane, due_us, answer),
         times=times,
         retry_at_us=0 if times == TIMES_MAX else now_us + pause_us(times),
         source=call.source,
@@ -70,10 +70,9 @@ def wanted_since_us(lane: Lane, since_us: int) -> int:
     return max(since_us, again.retry_at_us if again else 0)
 
 
-def _because(lane: Lane, answer: Answer) -> str:
+def _because(lane: Lane, due_us: int, answer: Answer) -> str:
     refused = (
         f", {answer.refused_rows} of its rows are not believable" if answer.refused_rows else ""
     )
-    if lane.past.closed_us < lane.latest_us:
-        return f"its bar is still forming{refused}"
-    return f"the answer ends with {day_of(lane.latest_us)}{refused}"
+    how = "goes on without it to" if lane.latest_us > due_us else "ends with"
+    return f"the answer {how} {day_of(lane.latest_us)}{refused}"

@@ -181,8 +181,11 @@ def _backfills(state: Collector) -> tuple[Backfill, ...]:
 
 
 def _settling(state: Collector) -> Iterator[Settling]:
+    """Who is not listed is told as that: nobody insists on its days."""
     for ticker in state.watchlist:
-        if late := state.of(ticker).lane("1d").past.unsettled:
+        series = state.of(ticker)
+        late = series.lane("1d").past.unsettled
+        if late and series.listing.state == "listed":
             yield Settling(ticker, day_of(late.start_us), late.times, late.retry_at_us)
 
 

@@ -183,6 +183,16 @@ def test_a_symbol_whose_last_trade_stays_days_behind_is_silent_while_the_market_
     assert [(one.said, one.sessions) for one in told.evidence] == [("an answer with trades", 3)]
 
 
+def test_nobody_insists_any_longer_on_the_days_of_a_symbol_that_is_silent() -> None:
+    life = Life()
+    life.answers = stopped_at("2026-01-05T16:00:00")
+    life.until("2026-01-07T22:00:00")
+    assert [(one.ticker, one.day) for one in life.status.settling] == [("NVDA", "2026-01-07")]
+    life.until("2026-01-08T22:00:00")
+    assert life.states == ["silent"]
+    assert life.status.settling == ()
+
+
 def test_a_market_that_stands_still_as_a_whole_makes_nobody_silent() -> None:
     life = Life()
     life.answers = life.others = stopped_at("2026-01-05T16:00:00")

@@ -25,7 +25,7 @@ from tests.services.fetcher.kit import KEYLESS, flat, table
 
 SESSIONS = table("2025-01-06", "2027-01-04")
 COLLECTOR = build(replace(KEYLESS, sources=KEYLESS.real))
-FRIDAY, MONDAY = (day_start_us(day) for day in ("2026-01-02", "2026-01-05"))
+FRIDAY, MONDAY, TUESDAY = map(day_start_us, ("2026-01-02", "2026-01-05", "2026-01-06"))
 CLOSED = "21:15:20"
 NOTHING = Failure("no_data", "nothing")
 
@@ -103,6 +103,20 @@ def test_a_day_whose_row_was_refused_is_asked_for_again_with_the_reason() -> Non
     answer(deck, CLOSED, flat(FRIDAY), refused=1)
     reason = "the answer ends with 2026-01-02, 1 of its rows are not believable"
     assert [event.because for event in told(deck)] == [reason]
+
+
+def test_a_day_that_is_skipped_is_said_to_be_skipped_and_not_to_be_forming() -> None:
+    deck = opened("2026-01-06T15:00")
+    answer(deck, "2026-01-06T15:00", flat(FRIDAY, TUESDAY))
+    reason = "the answer goes on without it to 2026-01-06"
+    assert [(event.day, event.because) for event in told(deck)] == [("2026-01-05", reason)]
+
+
+def test_a_symbol_that_begins_to_trade_today_lacks_no_day_of_before() -> None:
+    deck = opened("2026-01-06T15:00")
+    answer(deck, "2026-01-06T15:00", flat(TUESDAY))
+    assert told(deck) == []
+    assert status(deck).settling == ()
 
 
 def test_a_day_that_never_comes_is_given_up_and_that_is_said() -> None:
