@@ -17,7 +17,6 @@ import msgspec
 
 from bus.codec import (
     NIL,
-    PACKED_MAX,
     Append,
     Appended,
     AppendRefused,
@@ -44,6 +43,8 @@ PRESENT_SECONDS = 3.0
 """Three heartbeats without a word: the service counts as absent."""
 REST_SECONDS = 0.1
 """So long without a turn, the tape may rest."""
+ANSWERS_A_MESSAGE_MAX = 16
+"""Who never reads is kept 10,000 messages: with 256 refusals in each they took 200 MB."""
 COMMITS_REMEMBERED = 512
 
 
@@ -84,10 +85,12 @@ class Broker:
 
     def _read(self, identity: bytes, data: bytes) -> None:
         try:
-            for frame in decode_frames(data):
-                self._take(identity, frame)
+            frames = decode_frames(data)
         except BadMessage:
             self.bad_frames += 1
+            return
+        for frame in frames:
+            self._take(identity, frame)
 
     def _take(self, identity: bytes, frame: Frame) -> None:
         match frame:
@@ -182,13 +185,14 @@ class Broker:
     def _acknowledge(
         self, identities: Sequence[bytes], answers: Sequence[Appended | AppendRefused]
     ) -> None:
-        """Answer each in the order of its turns, and as much of that as may be in one message."""
+        """Answer each in the order of its turns, several in a message."""
         to: dict[bytes, list[Appended | AppendRefused]] = {}
         for identity, answer in zip(identities, answers, strict=True):
             to.setdefault(identity, []).append(answer)
         for identity, mine in to.items():
-            for first in range(0, len(mine), PACKED_MAX):
-                self._hub.send(identity, encode_frames(mine[first : first + PACKED_MAX]))
+            for first in range(0, len(mine), ANSWERS_A_MESSAGE_MAX):
+                some = mine[first : first + ANSWERS_A_MESSAGE_MAX]
+                self._hub.send(identity, encode_frames(some))
 
     def _committed(self, turns: list[Append]) -> Committed:
         try:
@@ -212,7 +216,9 @@ class Broker:
         self.counts["resends"] += len(done.answers) - refused - done.turns
 
     def _rest(self) -> None:
-        if self._clock.elapsed_seconds() - self._committed_seconds < REST_SECONDS:
+        """While nobody speaks; a refusal is asked about again though, however busy the bus is."""
+        quiet = self._clock.elapsed_seconds() - self._committed_seconds >= REST_SECONDS
+        if not quiet and not self._unrest:
             return
         try:
             self._tape.rest()

@@ -214,7 +214,8 @@ class BusState(Message, frozen=True):
     """The bus as it is now: the tape's head, how commits fare, and who is connected.
 
     Counts since the bus started, quantiles over its last 512 transactions; ``tape_bytes`` is the
-    tape's file with its write-ahead log; ``degraded`` says why nothing can be appended.
+    tape's file with its write-ahead log; ``degraded`` says what the disk refuses, to append or to
+    write the log back.
     """
 
     tape_id: str

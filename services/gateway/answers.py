@@ -190,7 +190,7 @@ class DataHealth(msgspec.Struct, frozen=True):
 class HealthAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether every service that a decision needs is ready, and who is missing: the deck's life.
 
-    ``degraded`` says why the tape takes nothing; ``bus`` is left out where no bus answers. How
+    ``degraded`` says what the disk refuses the tape; ``bus`` is left out where no bus answers. How
     fresh the ``data`` is and how the ``sources`` fare is another matter, and left out where the
     cache or the collector does not answer at once.
     """

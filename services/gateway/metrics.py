@@ -92,7 +92,7 @@ class _Deck(Collector):
 def _bus(bus: BusState) -> Iterable[Metric]:
     yield _gauge("tape_head", "The tape's last seq", bus.head)
     yield _gauge("tape_bytes", "The size of the tape's file with its log", bus.tape_bytes)
-    yield _gauge("bus_degraded", "Whether the bus refuses to append", float(bool(bus.degraded)))
+    yield _gauge("bus_degraded", "Whether the disk refuses the bus", float(bool(bus.degraded)))
     yield _counter(
         "bus_events_appended", "Events appended since the bus started", bus.events_appended
     )

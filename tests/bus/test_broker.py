@@ -317,6 +317,28 @@ def test_a_tape_that_cannot_rest_is_told_with_each_heartbeat_until_it_can(
     assert ["is whole and cannot be written back" in told[0], told[1]] == [True, ""]
 
 
+@pytest.mark.guarantee("disk-full")
+def test_a_tape_that_could_not_rest_is_tried_again_though_somebody_speaks_all_the_time(
+    broker: Broker,
+    hub: Script,
+    rig: Rig,
+    clock: FakeClock,
+    full_disk: Callable[[int], None],
+) -> None:
+    hub.say(b"1", hello("p"), turn(-1, 0))
+    broker.step(0.0)
+    full_disk(rig.path.stat().st_size)
+    clock.advance(HEARTBEAT_SECONDS)
+    broker.step(0.0)
+    full_disk(-1)
+    clock.advance(HEARTBEAT_SECONDS)
+    hub.say(b"1", turn(0, 1))
+    broker.step(0.0)
+
+    told = [bool(frame.degraded) for frame in hub.to(b"*") if isinstance(frame, Heartbeat)]
+    assert (told, seqs_in_file(rig.path)) == ([True, False], [1, 2])
+
+
 @given(junk=st.lists(JUNK, max_size=8))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.guarantee("strangers")

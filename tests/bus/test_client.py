@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bus.broker import ANSWERS_A_MESSAGE_MAX
 from bus.client import ASKED_MAX, HELLO_SECONDS, UNACKED_BYTES_MAX, UNACKED_MAX
 from bus.codec import PACKED_BYTES_MAX, PACKED_MAX, TURN_EVENTS_MAX, Appended, decode_frames
 from bus.errors import Fenced, LogRegressed, MessageTooLarge, Overloaded
@@ -183,7 +184,7 @@ def test_turns_said_together_travel_together_and_so_do_their_answers(rig: Rig) -
 
     assert sent[:2] == [["Append"] * PACKED_MAX, ["Append"]]
     assert sum(one.count("Appended") for one in heard) == PACKED_MAX + 1
-    assert max(len(one) for one in heard) == PACKED_MAX
+    assert max(len(one) for one in heard) == ANSWERS_A_MESSAGE_MAX
 
 
 def test_turns_too_large_to_travel_together_travel_alone(rig: Rig) -> None:
@@ -362,6 +363,17 @@ def test_a_good_bye_makes_the_service_absent_at_once(rig: Rig) -> None:
     reply = asker.reply_to(number)
     assert reply is not None
     assert reply.code == "unavailable"
+
+
+def test_what_was_said_last_leaves_before_the_good_bye(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    before = len(producer.link.up.carried)
+    send_window(producer, 2)
+    producer.client.close()
+    rig.until(lambda: numbers(rig) == [0, 1])
+
+    said = [kinds(one) for one in producer.link.up.carried[before:]]
+    assert said == [["Append", "Append"], ["Bye"]]
 
 
 @pytest.mark.guarantee("regress")

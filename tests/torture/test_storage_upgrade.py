@@ -159,6 +159,22 @@ def test_a_drive_that_refuses_while_a_tape_is_brought_up_leaves_the_old_one_or_t
 
 
 @pytest.mark.guarantee("bit-rot")
+def test_a_tape_of_format_1_whose_columns_are_declared_otherwise_is_refused_and_stays_as_it_is(
+    tmp_path: Path, old: Files
+) -> None:
+    path = tmp_path / "tape.db"
+    lay(path, old)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET sql = replace(sql, 'at_us INTEGER', 'at_us INTEGES')")
+    spoilt = taken(path)
+    with pytest.raises(TapeDamaged, match="a table of"):
+        TapeWriter(path)
+
+    assert taken(path) == spoilt
+
+
+@pytest.mark.guarantee("bit-rot")
 @forms("flips", short=60, long=1_500)
 @pytest.mark.parametrize("left", ["old", "crashed"])
 def test_a_damaged_tape_of_format_1_is_refused_and_stays_as_it_is(
