@@ -17,6 +17,9 @@ from services.fetcher.core.state import Lane
 MISSING_MAX = 64
 """So many are named and asked for, the newest; who lacks more has no history but pieces of one."""
 
+TURNS = 3
+"""So often, which takes an hour, a gap is asked for before a newer one may take its place."""
+
 
 def looked_for(
     table: Sessions, ticker: str, timeframe: Timeframe, lane: Lane, start_us: Sequence[int]
@@ -34,11 +37,16 @@ def looked_for(
 
 
 def given_up(found: BarsMissing, past: Past) -> BarsMissing:
-    """What is missing counts as absent, where it was asked for often enough."""
-    if not (let_be(past) and set(found.start_us) <= set(past.missing)):
+    """What is missing counts as absent, where it was asked for often enough.
+
+    Sooner where something newer is missing beside it, which is asked for from the beginning: else
+    a symbol that is not traded in every hour would be asked for its old hours for ever.
+    """
+    lacking, known = set(found.start_us), set(past.missing)
+    if not (let_be(past) or (past.gap_times >= TURNS and not lacking <= known)):
         return found
-    absent = tuple(sorted({*found.absent, *found.start_us}))[-MISSING_MAX:]
-    return BarsMissing(found.ticker, found.timeframe, (), absent)
+    absent = tuple(sorted({*found.absent, *(lacking & known)}))[-MISSING_MAX:]
+    return BarsMissing(found.ticker, found.timeframe, tuple(sorted(lacking - known)), absent)
 
 
 def is_news(found: BarsMissing, past: Past, table: Sessions, start_us: Sequence[int]) -> bool:

@@ -15,6 +15,7 @@ from market.sessions import DAY_US, NO_SESSIONS, Session, bars_of, day_start_us
 from services.fetcher.core.bars import TAIL_ROWS, rows_of
 from services.fetcher.core.gaps import (
     MISSING_MAX,
+    TURNS,
     asks_from_us,
     given_up,
     is_news,
@@ -52,7 +53,7 @@ def bars(timeframe: Timeframe, at: Iterable[int]) -> Bars:
 
 def answered(lane: Lane, timeframe: Timeframe, at: list[int], sessions: Sessions) -> Lane:
     """The lane after an answer, and after what was told of its gaps."""
-    found = looked_for(sessions, "SPY", timeframe, lane, at)
+    found = given_up(looked_for(sessions, "SPY", timeframe, lane, at), lane.past)
     event = bars(timeframe, at)
     kept = tuple(row for row in lane.tail if row.start_us < at[0])
     tail = (*kept, *rows_of(event))[-TAIL_ROWS:]
@@ -145,6 +146,26 @@ def test_a_new_gap_is_asked_for_from_the_beginning() -> None:
     both = lacked(tired, BarsMissing("SPY", "1d", (days[2], days[4])))
     assert (both.gap_times, both.gap_asked_us) == (0, 0)
     assert lacked(tired, BarsMissing("SPY", "1d", (days[2],))).gap_times == 4
+
+
+def test_a_gap_gives_way_to_a_newer_one_once_it_was_asked_for_an_hour_long() -> None:
+    days = DECEMBER["1d"]
+    both = BarsMissing("SPY", "1d", (days[2], days[4]))
+    fresh, tired = (Past(missing=(days[2],), gap_times=times) for times in (TURNS - 1, TURNS))
+    assert given_up(both, fresh) == both
+    assert given_up(both, tired) == BarsMissing("SPY", "1d", (days[4],), absent=(days[2],))
+    alone = BarsMissing("SPY", "1d", (days[2],))
+    assert given_up(alone, tired) == alone
+
+
+def test_a_symbol_that_trades_every_other_hour_is_not_asked_for_its_old_hours_for_ever() -> None:
+    hours = starts("1h", "2025-11-24", "2025-12-05")
+    traded, lane = hours[::2], Lane()
+    for count in range(2, len(traded) + 1):
+        lane = answered(lane, "1h", traded[:count], SESSIONS)
+        lane = replace(lane, past=replace(lane.past, gap_times=TURNS))
+    assert lane.past.missing == (hours[2 * count - 3],)
+    assert lane.past.absent == tuple(hours[1 : 2 * count - 3 : 2])[-MISSING_MAX:]
 
 
 @given(st.data(), st.sampled_from(["1d", "1h"]), st.integers(1, 7))
