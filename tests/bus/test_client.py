@@ -225,6 +225,21 @@ def test_what_was_lost_on_the_way_is_sent_again_as_soon_as_the_bus_misses_it(rig
     assert (numbers(rig), producer.client.standing.resends) == ([0, 1, 2], 3)
 
 
+@pytest.mark.guarantee("bus-restart")
+def test_what_is_lost_again_waits_for_its_time_however_often_the_bus_misses_it(rig: Rig) -> None:
+    producer = rig.welcome("p")
+    producer.link.up = Line(["drop", "pass", "pass", "drop"])
+    for mark in range(3):
+        producer.append(Counted("A", mark), mark=mark)
+        rig.step()
+    for _ in range(3):
+        rig.step()
+    at_once = (numbers(rig), producer.client.standing.resends)
+    rig.pass_time(lambda: producer.client.in_flight == 0)
+
+    assert (at_once, numbers(rig)) == (([], 3), [0, 1, 2])
+
+
 @pytest.mark.guarantee("epochs")
 def test_greeting_a_bus_that_is_slow_to_start_again_and_again_gives_one_epoch(
     idle_rig: Rig,
