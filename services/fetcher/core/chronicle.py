@@ -22,6 +22,7 @@ from services.fetcher.core import gaps, listing, settling
 from services.fetcher.core.answers import Answer
 from services.fetcher.core.declaration import Options
 from services.fetcher.core.fold import Draft
+from services.fetcher.core.histories import ACTIONS_KEPT
 from services.fetcher.core.past import Told, all_rows, closed_rows
 from services.fetcher.core.state import TIMEFRAMES, Lane, unfilled
 
@@ -62,7 +63,7 @@ def tell(
     if not bars or call.timeframe is None or is_simulated(call.ticker):
         return
     _tell_gaps(draft, call, answer, before)
-    _tell_actions(draft, bars)
+    _tell_actions(draft, bars, before)
     if not before.tail:
         _tell_beginning(draft, bars)
     late = settling.unsettled(draft.state, call, answer, asked_us, draft.now_us)
@@ -92,11 +93,11 @@ def _tell_gaps(draft: Draft, call: SourceCalled, answer: Answer, before: Lane) -
         draft.say(found)
 
 
-def _tell_actions(draft: Draft, bars: tuple[Bars, ...]) -> None:
+def _tell_actions(draft: Draft, bars: tuple[Bars, ...], before: Lane) -> None:
     """Splits and dividends are days' matters; the hours repeat them."""
     first = bars[0]
     known = draft.state.of(first.ticker).actions
-    new = [one for one in _actions(bars) if not any(_same(one, other) for other in known)]
+    new = [one for one in _actions(bars) if not _was_told(one, known, before)]
     for start in range(0, len(new) if first.timeframe == "1d" else 0, ACTIONS_MAX):
         some = tuple(new[start : start + ACTIONS_MAX])
         draft.say(CorporateActions(first.ticker, first.source, some, first.answer_hash))
@@ -122,6 +123,13 @@ def _actions(bars: Iterable[Bars]) -> Iterator[Action]:
                 yield Action(day_of(row.start_us), "split", row.split)
             if row.dividend:
                 yield Action(day_of(row.start_us), "dividend", row.dividend)
+
+
+def _was_told(action: Action, known: tuple[Action, ...], before: Lane) -> bool:
+    """Those older than the known ones were told too, as far as the history went back."""
+    if len(known) == ACTIONS_KEPT and action.day < known[0].day:
+        return bool(before.tail) and action.day >= day_of(before.past.first_us)
+    return any(_same(action, one) for one in known)
 
 
 def _same(one: Action, other: Action) -> bool:

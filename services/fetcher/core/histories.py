@@ -27,7 +27,7 @@ from services.fetcher.core.state import (
 )
 
 ACTIONS_KEPT = 16
-"""More splits and dividends than lie among the bars that an answer can tell again."""
+"""The newest splits and dividends that are remembered: more than an ordinary answer repeats."""
 
 
 def lacked(state: Collector, fact: Fact[BarsMissing]) -> Collector:
@@ -48,12 +48,13 @@ def corrected(state: Collector, fact: Fact[BarsCorrected]) -> Collector:
 
 
 def acted(state: Collector, fact: Fact[CorporateActions]) -> Collector:
-    """These splits and dividends were told."""
+    """These splits and dividends were told; of one day and kind the last word counts."""
     event = fact.event
     if event.ticker not in state.series:
         return state
     series = state.of(event.ticker)
-    actions = (*series.actions, *event.actions)[-ACTIONS_KEPT:]
+    told = {(one.day, one.kind): one for one in (*series.actions, *event.actions)}
+    actions = tuple(told[at] for at in sorted(told))[-ACTIONS_KEPT:]
     return with_series(state, event.ticker, replace(series, actions=actions))
 
 

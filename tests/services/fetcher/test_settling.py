@@ -18,6 +18,7 @@ from market.messages.history import (
 from market.sessions import day_start_us
 from services.fetcher.actor import build
 from services.fetcher.core.answers import Answer, Columns, Failure
+from services.fetcher.core.histories import ACTIONS_KEPT
 from services.fetcher.core.settling import TIMES_MAX
 from services.fetcher.core.state import Collector
 from services.fetcher.effects import Fetch, Fetched, FetchFailed, Open, ReadSessions, SessionsRead
@@ -213,3 +214,23 @@ def test_splits_and_dividends_are_told_once_each_and_again_if_they_change() -> N
             f"of {CLOSED}",
         ),
     ]
+
+
+def test_an_answer_that_reaches_back_for_a_gap_tells_no_dividend_twice() -> None:
+    days = [day_start_us(day) for day in SESSIONS.date if day <= "2026-01-05"]
+    paid = tuple(0.5 if number % 10 == 0 else 0.0 for number in range(len(days)))
+    lacking = [number for number in range(len(days)) if number != 100]
+    history = replace(flat(*days), dividends=paid).take(lacking)
+    deck = opened()
+    answer(deck, "15:00", history)
+    assert answer(deck, "15:05:20", history).latest_us < days[100]
+    (said,) = [event for event in deck.said if isinstance(event, CorporateActions)]
+    assert len(said.actions) == sum(map(bool, history.dividends)) > ACTIONS_KEPT
+
+
+def test_a_dividend_that_is_told_otherwise_and_then_as_before_is_said_each_time() -> None:
+    deck = opened()
+    for at, value in (("15:00", 1.75), ("15:05:20", 1.80), ("15:10:20", 1.75)):
+        answer(deck, at, replace(flat(FRIDAY, MONDAY), dividends=(0.0, value)))
+    said = [event for event in deck.said if isinstance(event, CorporateActions)]
+    assert [event.actions[0].value for event in said] == [1.75, 1.80, 1.75]
