@@ -25,6 +25,8 @@ LOG_PAGES_MAX = 16_000
 With SQLite's 1,000 one event in 300 did so, for some 10 ms: the delay that 1 of 100 events exceeds
 was 5 ms, and is 1 ms so. In the end `bus.tape.TapeWriter.rest` does it while nobody waits.
 """
+LOG_BYTES_KEPT = 72 << 20
+"""What a reader that stayed made longer than that is given back to the disk once it is written."""
 
 Connect = Callable[[Path], sqlite3.Connection]
 """How the file is opened to be written: tests put failing disks in its place."""
@@ -130,6 +132,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     tables = _tables(db, path)
     found = _format(db, path) if tables else FORMAT
     db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}")
     if not tables:
         _create(db)
     elif found < FORMAT:

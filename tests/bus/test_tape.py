@@ -32,7 +32,7 @@ from bus.follower import Follower
 from bus.message import Durability
 from bus.reading import PAGE_BYTES_MAX, TapeReader
 from bus.tape import PRODUCERS_MAX, TAIL_CHECKED, Mark, TapeWriter
-from bus.tapefile import connect_to_read
+from bus.tapefile import LOG_BYTES_KEPT, connect_to_read
 from bus.witness import Witness, boot_id, read_witness, witness_of
 
 NOON = 1_767_614_400_000_000
@@ -490,6 +490,22 @@ class TestReading:
         tape.rest()
 
         assert seqs_in_file(path) == [1, 2]
+
+    @pytest.mark.guarantee("disk-full")
+    def test_a_log_that_a_reader_made_long_is_given_back_to_the_disk_once_it_is_written(
+        self, tape: TapeWriter, path: Path
+    ) -> None:
+        fill(tape, 1)
+        with closing(connect_to_read(path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT seq FROM event").fetchall()
+            for number in range(80):
+                say(tape, turn(number, number + 1, draft(body=bytes(1_000_000))))
+        grown = log_bytes(path)
+        tape.rest()
+        say(tape, turn(80, 81))
+
+        assert grown > LOG_BYTES_KEPT >= log_bytes(path)
 
     def test_a_reader_cannot_write(self, reader: TapeReader) -> None:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
