@@ -92,7 +92,7 @@ class DyingHub(ProbedHub):
 
 
 def _name(message: bytes) -> str:
-    """What is in a message: its frames are all of one kind."""
+    """What is in a message, by its first frame: turns and their answers never travel together."""
     return type(decode_frames(message)[0]).__name__
 
 
