@@ -12,7 +12,7 @@ from bisect import bisect_right
 from msgspec.structs import replace
 
 from services.fetcher.core.declaration import Declaration
-from services.fetcher.core.state import Health
+from services.fetcher.core.health import Health
 
 MINUTE_US = 60_000_000
 SECOND_US = 1_000_000

@@ -8,16 +8,9 @@ from market.messages.fetcher import Reason, SourceCalled
 from market.symbols import MARK, PROTECTED, is_share, is_simulated
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Declaration, Options
+from services.fetcher.core.health import Health
 from services.fetcher.core.jitter import fraction
-from services.fetcher.core.state import (
-    Collector,
-    Health,
-    Kind,
-    Lane,
-    Series,
-    capability_of,
-    kind_of,
-)
+from services.fetcher.core.state import Collector, Kind, Lane, Series, capability_of, kind_of
 
 NOTHING_THERE: frozenset[Reason] = frozenset({"unknown_symbol", "no_data", "mismatch"})
 """What is an answer, though it brings nothing that can be used."""

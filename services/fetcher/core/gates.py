@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from market.messages.fetcher import Asked, GateState, Reason, SourceCalled, SourceGated
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Declaration, Options
+from services.fetcher.core.health import NEVER_US, Gate
 from services.fetcher.core.jitter import fraction
-from services.fetcher.core.state import NEVER_US, Collector, Gate, kind_of
+from services.fetcher.core.state import Collector, kind_of
 
 FAILURES: frozenset[Reason] = frozenset({"unreachable", "provider_error", "invalid"})
 """What speaks against a source when it happens to one ticker after another."""

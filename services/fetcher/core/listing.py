@@ -17,7 +17,8 @@ from market.messages.history import ListingChanged, ListingState, Testimony
 from market.sessions import DAY_US, day_of, latest_session, session_on
 from market.symbols import PROTECTED, is_simulated
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.state import KINDS, NEVER_US, Absence, Collector, Series
+from services.fetcher.core.health import NEVER_US
+from services.fetcher.core.state import KINDS, Absence, Collector, Series
 
 SESSIONS_MIN = 3
 """In so many sessions a source must have said so, or so many must lack a trade, to be told."""

@@ -14,10 +14,10 @@ from market.sessions import NO_SESSIONS
 from market.symbols import MARK, PROTECTED
 from services.fetcher.core import failover, news, schedule, settling
 from services.fetcher.core.declaration import Options
+from services.fetcher.core.health import NEVER_US
 from services.fetcher.core.state import (
     KINDS,
     LANES,
-    NEVER_US,
     URGENT_US,
     Collector,
     Cycle,
@@ -85,8 +85,11 @@ class Outlook(NamedTuple):
     until_us: int = NEVER_US
 
 
-def common(state: Collector, options: Options) -> Common:
-    """What holds for all tickers: whoever finds it changed computes every outlook again."""
+def common(state: Collector, options: Options, now_us: int) -> Common:
+    """What holds for all tickers: whoever finds it changed computes every outlook again.
+
+    A breaker whose time is over is shut no longer, also before that is told.
+    """
     return Common(
         running=state.running,
         cycle=state.cycle,
@@ -94,9 +97,10 @@ def common(state: Collector, options: Options) -> Common:
         table=state.table != NO_SESSIONS or bool(state.calendar.refusals),
         table_us=state.calendar.answered_us,
         shut=tuple(
-            state.gate_of(source.name, one).until_us
+            until_us if until_us > now_us else 0
             for source in options.sources
             for one in source.capabilities
+            for until_us in (state.gate_of(source.name, one).until_us,)
         ),
     )
 

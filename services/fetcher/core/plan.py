@@ -11,14 +11,10 @@ from market.messages.fetcher import Asked, SourceCalled, Timeframe
 from services.fetcher.core import budget, exchange, schedule
 from services.fetcher.core.declaration import Declaration, Options
 from services.fetcher.core.exchange import EXCHANGE
+from services.fetcher.core.health import Health
 from services.fetcher.core.outlook import OpenLane
 from services.fetcher.core.queues import Queues
-from services.fetcher.core.state import (
-    Collector,
-    Health,
-    capability_of,
-    timeframe_of,
-)
+from services.fetcher.core.state import Collector, capability_of, timeframe_of
 
 SECOND_US = 1_000_000
 

@@ -17,8 +17,9 @@ from operator import is_not
 from market.messages.fetcher import SourceCalled
 from market.symbols import plain
 from services.fetcher.core.declaration import Options
+from services.fetcher.core.health import NEVER_US
 from services.fetcher.core.outlook import Common, OpenLane, Outlook, common, outlook
-from services.fetcher.core.state import NEVER_US, Collector, Kind, Series
+from services.fetcher.core.state import Collector, Kind, Series
 
 Lines = dict[tuple[str, Kind], list[OpenLane]]
 """By source and kind the lanes that may be asked now, the most wanted first."""
@@ -49,7 +50,7 @@ class Queues:
 
     def look(self, state: Collector, now_us: int) -> None:
         """Take in what has changed since the last look."""
-        shared = common(state, self._options)
+        shared = common(state, self._options, now_us)
         if shared != self._common or now_us < self._now_us:
             self._begin(state, now_us)
         else:

@@ -13,7 +13,6 @@ from market.messages.fetcher import (
     Asked,
     Caller,
     CycleFinished,
-    GateState,
     Reason,
     Sessions,
     Timeframe,
@@ -22,9 +21,9 @@ from market.messages.history import Action, ListingState
 from market.sessions import NO_SESSIONS
 from market.symbols import PROTECTED
 from market.venues import Venue, hours_of
+from services.fetcher.core.health import NO_GATE, Gate, Health, gate_key
 from services.fetcher.core.news import Heard
 from services.fetcher.core.past import NO_PAST, Past
-from services.fetcher.core.tally import NO_TALLY, Tally
 
 Kind = Literal["quote", "1d", "1h", "news"]
 """What is kept fresh of a ticker, each by itself."""
@@ -181,57 +180,6 @@ class Series(msgspec.Struct, frozen=True, omit_defaults=True):
 NO_SERIES = Series()
 
 
-class Health(msgspec.Struct, frozen=True):
-    """How a source fares as a whole: its budget, and its 429s without an answer.
-
-    ``under_way`` is when its open calls were said, ``calls`` when those of the last minute ended.
-    ``slowed_per_minute`` is what the last 429 left of its budget (0: all of it), which grows again
-    from ``slowed_from_us`` on.
-    """
-
-    under_way: tuple[int, ...] = ()
-    calls: tuple[int, ...] = ()
-    slowed_per_minute: int = 0
-    slowed_from_us: int = 0
-    pauses: int = 0
-    last_answer_us: int = 0
-    tally: Tally = NO_TALLY
-
-
-NEVER_US = 2**62
-
-
-class Gate(msgspec.Struct, frozen=True):
-    """The breaker of one capability of one source, as its last event told it.
-
-    ``failed`` is the first ticker that failed since the last answer: it counts once, however often
-    it fails again, since it takes another ticker's failure to say that the source is down.
-    """
-
-    state: GateState = "closed"
-    reason: str = ""
-    retry_at_us: int = 0
-    times: int = 0
-    since_us: int = 0
-    key_hash: str = ""
-    failed: str = ""
-
-    @property
-    def until_us(self) -> int:
-        """Until when nothing is asked; the past where something may be."""
-        if self.state in ("closed", "half_open"):
-            return 0
-        return NEVER_US if self.state == "stopped" else self.retry_at_us
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether one call at a time is enough until it answers."""
-        return self.state != "closed" or bool(self.failed)
-
-
-NO_GATE = Gate()
-
-
 class Cycle(msgspec.Struct, frozen=True):
     """The cycle under way."""
 
@@ -317,11 +265,6 @@ def with_lane(state: Collector, key: str, kind: Kind, lane: Lane) -> Collector:
 def unfilled(state: Collector, ticker: str) -> tuple[Timeframe, ...]:
     """The timeframes of which the ticker has no bar yet."""
     return tuple(one for one in TIMEFRAMES if not state.of(ticker).lane(one).tail)
-
-
-def gate_key(source: str, capability: str) -> str:
-    """Where a gate is kept."""
-    return f"{source}/{capability}"
 
 
 def rank(ticker: str) -> int:

@@ -16,7 +16,8 @@ from market.messages.fetcher import (
 from services.fetcher.core import budget, tally
 from services.fetcher.core.doubt import doubted_since_us
 from services.fetcher.core.gates import FAILURES
-from services.fetcher.core.state import Collector, Gate, Health, Lane, Refusal, gate_key
+from services.fetcher.core.health import Gate, Health, gate_key
+from services.fetcher.core.state import Collector, Lane, Refusal
 
 FORGIVEN: frozenset[Reason] = FAILURES
 """What is tried again at once when there is a reason to hope."""

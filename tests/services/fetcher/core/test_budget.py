@@ -18,7 +18,7 @@ from services.fetcher.core.budget import (
     used,
 )
 from services.fetcher.core.declaration import Declaration
-from services.fetcher.core.state import Health
+from services.fetcher.core.health import Health
 
 
 def source(per_minute: int, per_second: int = 0, reserved: int = 0) -> Declaration:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from market.messages.fetcher import Reason, SourceCalled
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.failover import order, retry_at_us
+from services.fetcher.core.health import Health
 from services.fetcher.core.jitter import fraction
-from services.fetcher.core.state import Health, Lane, Refusal
+from services.fetcher.core.state import Lane, Refusal
 from services.fetcher.sources import finnhub, yahoo
 from tests.services.fetcher.kit import OPTIONS
 

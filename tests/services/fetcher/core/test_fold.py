@@ -19,8 +19,9 @@ from market.messages.fetcher import (
 from services.fetcher.actor import build
 from services.fetcher.core.bars import TAIL_ROWS
 from services.fetcher.core.failover import settled
+from services.fetcher.core.health import Gate
 from services.fetcher.core.outlook import wanted_since_us
-from services.fetcher.core.state import Collector, Gate, Lane, Refusal, Series
+from services.fetcher.core.state import Collector, Lane, Refusal, Series
 from tests.services.fetcher.kit import KEYLESS, OPTIONS
 
 COLLECTOR = build(OPTIONS)

@@ -11,7 +11,8 @@ from market.messages.fetcher import GateState, Reason, SourceCalled, SourceGated
 from services.fetcher.core import gates
 from services.fetcher.core.answers import Failure
 from services.fetcher.core.declaration import Declaration, Options
-from services.fetcher.core.state import NEVER_US, Collector, Gate, gate_key
+from services.fetcher.core.health import NEVER_US, Gate, gate_key
+from services.fetcher.core.state import Collector
 from services.fetcher.sources import calendar
 
 SECOND = 1_000_000

@@ -13,6 +13,7 @@ from market.messages.fetcher import (
     CycleStarted,
     FetchRequested,
     SourceCalled,
+    SourceGated,
     WatchlistAdded,
 )
 from services.fetcher.core.fold import FOLDS
@@ -79,6 +80,25 @@ def test_whatever_happened_between_two_looks_they_are_as_if_looked_at_for_the_fi
             assert seen(queues) == seen(looked(state, now_us))
     queues.look(state, now_us)
     assert seen(queues) == seen(looked(state, now_us))
+
+
+def test_a_breaker_whose_time_is_over_holds_nobody_even_before_that_is_told() -> None:
+    shut = SourceGated("finnhub", "quote", "open", "down", START_US + SECOND)
+    state = folded(Collector(), *OPENING, shut)
+    queues = looked(state)
+    assert ("finnhub", "quote") not in queues.lines
+    queues.look(state, START_US + SECOND)
+    assert seen(queues) == seen(looked(state, START_US + SECOND))
+    assert len(queues.lines["finnhub", "quote"]) == 3
+
+
+def test_a_source_whose_rest_is_over_may_be_asked_though_nobody_has_said_so() -> None:
+    gate = SourceGated("finnhub", "quote", "open", "why", START_US + SECOND)
+    state = folded(Collector(), *OPENING, gate)
+    queues = looked(state)
+    assert ("finnhub", "quote") not in queues.lines
+    queues.look(state, START_US + SECOND)
+    assert seen(queues) == seen(looked(state, START_US + SECOND))
 
 
 def test_time_that_goes_back_is_taken_as_it_is() -> None:
