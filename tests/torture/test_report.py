@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from tests.torture.page import main
 from tests.torture.report import Row, as_json, record, recorded, rows_of, table
 
 
@@ -39,3 +42,13 @@ def test_the_table_ends_with_the_sum_and_the_json_holds_the_rows() -> None:
     ]
     assert len({len(line) for line in (head, *lines)}) == 1
     assert msgspec.json.decode(as_json(rows), type=list[Row]) == rows
+
+
+def test_the_page_shows_the_table_of_a_report(tmp_path: Path) -> None:
+    rows = [Row(scenario="kills", kills=25, acknowledged=6_000)]
+    (report := tmp_path / "report.json").write_bytes(as_json(rows))
+    main(str(report), str(tmp_path / "page.md"))
+    shown = (tmp_path / "page.md").read_text(encoding="utf-8").splitlines()
+
+    assert shown[0] == "# What the torture found"
+    assert shown[-3:] == [f"    {line}" for line in table(rows)]
