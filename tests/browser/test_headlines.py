@@ -28,6 +28,8 @@ def nvda(deck: PageDeck, address: str, open_page: OpenPage) -> Page:
 
 
 def lines(page: Page) -> list[str]:
+    """As they are laid out, which they are only in sight."""
+    page.locator("[data-card=news]").scroll_into_view_if_needed()
     return page.locator("[data-card=news] li").all_inner_texts()
 
 

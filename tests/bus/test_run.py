@@ -126,7 +126,7 @@ def state_of(pid: int) -> str:
     """The process's state as proc(5) has it, empty where there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end between the open and the read
         return ""
 
 
