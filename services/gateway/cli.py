@@ -23,7 +23,8 @@ from services.gateway.arguments import read_arguments
 from services.gateway.failures import Failure, failure_of
 from services.gateway.parameters import Parameter, parameters
 from services.gateway.place import sockets
-from services.gateway.verbs import INTERRUPTED, OK, USAGE, VERBS, Verb, exit_code
+from services.gateway.verb import INTERRUPTED, OK, USAGE, Verb, exit_code
+from services.gateway.verbs import VERBS
 
 _EPILOG = (
     "Exit codes: 0 done, 1 refused or no deck there, 2 wrong usage, "

@@ -31,7 +31,8 @@ from services.gateway.failures import failure_of
 from services.gateway.holding import late
 from services.gateway.metrics import Meters
 from services.gateway.talk import Answered, Here, Request, Talk, advance, patience, reply_here
-from services.gateway.verbs import Verb, verb_named
+from services.gateway.verb import Verb
+from services.gateway.verbs import verb_named
 
 PENDING_MAX = 64
 """Requests held at once; one more is told to try again."""

@@ -23,7 +23,7 @@ from config.settings import PROJECT_ROOT, Settings
 from services.gateway import place
 from services.gateway.arguments import Arguments
 from services.gateway.assets import chart_library
-from services.gateway.verbs import DEGRADED, FAILED, OK
+from services.gateway.verb import DEGRADED, FAILED, OK
 
 PYTHON_MIN = (3, 11)
 FREE_BYTES_MIN = 200 << 20

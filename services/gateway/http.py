@@ -34,7 +34,8 @@ from services.gateway.middleware import Guard
 from services.gateway.page import docs_page, login_page
 from services.gateway.responses import failure_response, json_response
 from services.gateway.schema import openapi
-from services.gateway.verbs import VERBS, Verb
+from services.gateway.verb import Verb
+from services.gateway.verbs import VERBS
 
 BODY_BYTES_MAX = 64 << 10
 STATIC = Path(__file__).parent / "static"

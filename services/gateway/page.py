@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from services.gateway.parameters import parameters
-from services.gateway.verbs import Verb
+from services.gateway.verb import Verb
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }

@@ -11,7 +11,7 @@ import msgspec
 from market.instants import UNIT
 from services.gateway.failures import STATUS, Failure
 from services.gateway.parameters import Parameter, parameters
-from services.gateway.verbs import Verb
+from services.gateway.verb import Verb
 
 _REF = "#/components/schemas/{name}"
 _INSTANT = {

@@ -7,12 +7,8 @@ command line's own process instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final
 
-import msgspec
-
-from bus.actor import Refused
 from market.decision.answer import AnalysisAnswer
 from market.messages.cache import BarSeries, CacheEntry, NewsKnown, TickerSnapshot
 from services.gateway import render, render_collector, render_evidence, render_health
@@ -32,14 +28,10 @@ from services.gateway.answers import (
     WhyAnswer,
 )
 from services.gateway.arguments import (
-    ArchiveWanted,
-    Arguments,
-    BackupWanted,
     BarsWanted,
     DecisionsWanted,
     DecisionWanted,
     EventsWanted,
-    ImportWanted,
     LettersWanted,
     LogWanted,
     NewsWanted,
@@ -48,13 +40,17 @@ from services.gateway.arguments import (
     OneLetter,
     OneOrAllTickers,
     OneTicker,
-    RestoreWanted,
     TailWanted,
     TickerAsOf,
     TickerTimeframe,
+)
+from services.gateway.keeping.wanted import (
+    ArchiveWanted,
+    BackupWanted,
+    ImportWanted,
+    RestoreWanted,
     VerifyWanted,
 )
-from services.gateway.talk import Talk
 from services.gateway.talks import (
     cache,
     collector,
@@ -67,50 +63,7 @@ from services.gateway.talks import (
     tickers,
     why,
 )
-
-Method = Literal["GET", "POST", "DELETE"]
-
-OK, FAILED, USAGE, DEGRADED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; refused or not reachable; a wrong command line; answered, but degraded; ended
-by Ctrl-C."""
-
-
-class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: a verb with its arguments, answer and HTTP routes, and how a terminal shows it.
-
-    ``failed`` is the exit code where it could not do its work. ``endless`` ones go on until Ctrl-C,
-    which is an interruption to all others.
-    """
-
-    name: str
-    help: str
-    arguments: type[Arguments] = Arguments
-    answer: type[msgspec.Struct] | None = None
-    talk: Callable[[Any], Talk] | None = None
-    method: Method = "GET"
-    routes: tuple[str, ...] = ()
-    within_seconds: float = 10.0
-    show: Callable[[dict[str, Any]], str] = render.anything
-    program: str = ""
-    offline: bool = False
-    failed: int = FAILED
-    endless: bool = False
-
-    def begin(self, arguments: Arguments) -> Talk:
-        """The verb's talk with the deck; raises `Refused` for one that runs in a terminal alone."""
-        if self.talk is None:
-            raise Refused(
-                "unknown_verb",
-                f"{self.name} runs in a terminal alone",
-                f"type ./tapedeck {self.name}",
-            )
-        return self.talk(arguments)
-
-    @property
-    def changes(self) -> bool:
-        """Whether it is a command."""
-        return self.method != "GET"
-
+from services.gateway.verb import USAGE, Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
     Verb(
@@ -412,12 +365,6 @@ VERBS: Final[tuple[Verb, ...]] = (
 def verb_named(name: str) -> Verb | None:
     """The row of this name."""
     return _BY_NAME.get(name)
-
-
-def exit_code(verb: Verb, answer: dict[str, Any]) -> int:
-    """The exit code of an answer: stale, simulated or unready data make a question's degraded."""
-    degraded = answer.get("simulated") or answer.get("stale") or answer.get("ready") is False
-    return DEGRADED if degraded and not verb.changes else OK
 
 
 _BY_NAME: Final = {verb.name: verb for verb in VERBS}

@@ -17,9 +17,9 @@ from bus.keeping.replacing import finish_replacing
 from bus.keeping.standing import laggards
 from config.settings import Settings
 from market.instants import iso
-from services.gateway.arguments import ArchiveWanted
 from services.gateway.keeping.shell import answer, bar, megabytes, near, services, stopped
-from services.gateway.verbs import OK
+from services.gateway.keeping.wanted import ArchiveWanted
+from services.gateway.verb import OK
 
 STATELESS = ("bus", "gateway")
 

@@ -9,9 +9,9 @@ from bus.keeping.backup import Backup, back_up
 from bus.locks import hold
 from config.settings import Settings
 from market.instants import iso
-from services.gateway.arguments import BackupWanted
 from services.gateway.keeping.shell import answer, bar, megabytes, near, prepare
-from services.gateway.verbs import OK
+from services.gateway.keeping.wanted import BackupWanted
+from services.gateway.verb import OK
 
 
 def run(settings: Settings, wanted: BackupWanted, *, as_json: bool) -> int:

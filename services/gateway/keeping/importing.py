@@ -19,10 +19,10 @@ from bus.tape import TapeWriter
 from config.settings import PROJECT_ROOT, Secret, Settings
 from market.messages import CONTRACT
 from market.messages.fetcher import WATCHLIST_MAX, WatchlistAdded, WatchlistRemoved
-from services.gateway.arguments import ImportWanted
 from services.gateway.keeping.older import Refusal, read
 from services.gateway.keeping.shell import answer, stopped
-from services.gateway.verbs import OK
+from services.gateway.keeping.wanted import ImportWanted
+from services.gateway.verb import OK
 
 PRODUCER = "import"
 KEYS = PROJECT_ROOT / "config" / "api_keys.json"

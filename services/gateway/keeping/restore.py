@@ -13,9 +13,9 @@ from bus.keeping.replacing import finish_replacing
 from bus.keeping.restore import Offer, Present, Restored, offer, restore
 from config.settings import Settings
 from market.instants import iso
-from services.gateway.arguments import RestoreWanted
 from services.gateway.keeping.shell import answer, bar, near, states, stopped
-from services.gateway.verbs import OK
+from services.gateway.keeping.wanted import RestoreWanted
+from services.gateway.verb import OK
 
 SHOWN = 12
 """Names of files that are built again."""

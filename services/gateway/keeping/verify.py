@@ -14,9 +14,9 @@ from bus.keeping.quarantine import Quarantined, quarantine
 from bus.keeping.replacing import finish_replacing, unfinished
 from bus.keeping.verify import CannotRun, Checked, Report
 from config.settings import Settings
-from services.gateway.arguments import VerifyWanted
 from services.gateway.keeping.shell import answer, bar, near, states, stopped
-from services.gateway.verbs import OK
+from services.gateway.keeping.wanted import VerifyWanted
+from services.gateway.verb import OK
 
 DAMAGED = 1
 

@@ -14,7 +14,8 @@ from bus.client import Incoming
 from bus.codec import Appended, Draft
 from services.gateway.client import Client
 from services.gateway.schema import in_path, openapi
-from services.gateway.verbs import VERBS, Verb
+from services.gateway.verb import Verb
+from services.gateway.verbs import VERBS
 from tests.system.deck import RunningDeck, until
 
 pytestmark = [pytest.mark.xdist_group("gateway"), pytest.mark.timeout(120)]

@@ -15,7 +15,8 @@ from services.gateway.arguments import Arguments
 from services.gateway.docs import pages
 from services.gateway.parameters import parameters
 from services.gateway.schema import in_path, openapi
-from services.gateway.verbs import DEGRADED, OK, VERBS, Verb, exit_code, verb_named
+from services.gateway.verb import DEGRADED, OK, Verb, exit_code
+from services.gateway.verbs import VERBS, verb_named
 from tests.services.gateway import samples
 from tests.services.gateway.fakes import FakeDeck, held
 from tests.services.gateway.test_cli import RECORDS, STATE

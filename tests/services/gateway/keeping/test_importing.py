@@ -19,8 +19,8 @@ from config.settings import Settings, read_settings
 from market.messages import CONTRACT
 from market.messages.fetcher import WATCHLIST_MAX, WatchlistAdded
 from services.fetcher.actor import build
-from services.gateway.arguments import ImportWanted
 from services.gateway.keeping.importing import run
+from services.gateway.keeping.wanted import ImportWanted
 from tests.bus.tapes import everything
 from tests.services.fetcher.kit import OPTIONS
 from tests.services.gateway.keeping.conftest import Type, lost_power
