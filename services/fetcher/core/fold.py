@@ -270,6 +270,9 @@ def _as_a_new_process(state: Collector, at_us: int) -> Collector:
         key: replace(one, lanes={kind: replace(x, flight=None) for kind, x in one.lanes.items()})
         for key, one in state.series.items()
     }
+    if flight := state.stream.flight:
+        lane = streaming.lane_of(state.stream)
+        state = trust.ended(state, lane, flight.source, at_us, "lost")
     state = streaming.ended(state, at_us)
     calendar, exchange = (replace(x, flight=None) for x in (state.calendar, state.exchange))
     return replace(state, series=series, calendar=calendar, exchange=exchange)

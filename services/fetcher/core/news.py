@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from market.messages.fetcher import Sessions
@@ -58,7 +59,7 @@ def news_said(
     answer: Answer, ticker: Ticker, source: Source, heard: tuple[Heard, ...]
 ) -> tuple[News, ...]:
     """The events that tell the new headlines of an answer; one without any where none is new."""
-    fresh = list(new_headlines(answer.news or (), source, heard))[:HEARD_MAX]
+    fresh = list(islice(new_headlines(answer.news or (), source, heard), HEARD_MAX))
     chunks = [fresh[at : at + HEADLINES_MAX] for at in range(0, len(fresh), HEADLINES_MAX)] or [[]]
     return tuple(
         News(

@@ -39,6 +39,6 @@ def _told(row: msgspec.Raw) -> Told | None:
         published_us=article.datetime * 1_000_000,
         publisher=article.source or "",
         url=(article.url or "").strip(),
-        id=str(article.id),
+        id=str(article.id or ""),
         symbols=tuple(filter(None, (article.related or "").replace(" ", "").split(","))),
     )

@@ -126,8 +126,8 @@ def _tell_tick(draft: Draft, source: Declaration, tick: Tick) -> None:
     """Say a second's trades of a ticker as one quote, if they tell anything new and believed."""
     state, now_us = draft.state, draft.now_us
     series = state.series.get(tick.ticker)
-    if series is None or not _is_news(series.lane("quote"), tick, now_us):
-        return
+    if series is None or not series.tracked or not _is_news(series.lane("quote"), tick, now_us):
+        return  # of no ticker that is tracked now, or nothing new
     lane = series.lane("quote")
     told = QuoteAnswer(price=tick.price, market_time_us=tick.at_us)
     if fault := quote_fault(told, lane.latest_us, now_us):
@@ -141,9 +141,12 @@ def _tell_tick(draft: Draft, source: Declaration, tick: Tick) -> None:
 
 
 def _is_news(lane: Lane, tick: Tick, now_us: int) -> bool:
-    """No more than a quote a second, whatever comes; the same price again only now and then."""
+    """No more than a quote a second, whatever comes; the same price again only now and then.
+
+    A clock that was set back does not make everybody wait until it has caught up.
+    """
     pause_us = UNCHANGED_US if tick.price == lane.price else SECOND_US
-    return now_us >= lane.frame.said_us + pause_us
+    return not 0 <= now_us - lane.frame.said_us < pause_us
 
 
 def _quote(frame: Frame, source: Declaration, tick: Tick) -> Quote:
@@ -165,7 +168,7 @@ def _refuse(draft: Draft, source: Declaration, tick: Tick, reason: Reason, messa
     """Say why a ticker's trade is not believed, once a minute; others are asked meanwhile."""
     state, now_us = draft.state, draft.now_us
     lane = state.of(tick.ticker).lane("quote")
-    if now_us < lane.frame.refused_us + TOLD_AGAIN_US:
+    if 0 <= now_us - lane.frame.refused_us < TOLD_AGAIN_US:
         return
     value = tick.price if reason == "doubtful" else 0.0
     failure = Failure(reason, message, value=value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,6 +98,28 @@ def test_many_headlines_are_several_events_and_no_more_than_can_be_remembered() 
     assert [len(event.headlines) for event in events] == [HEADLINES_MAX, HEADLINES_MAX]
     assert [event.refused_rows for event in events] == [0, 3]
     assert len(after(*events)) == HEARD_MAX
+
+
+looked: list[str] = []
+
+
+class Counted(tuple[Headline, ...]):
+    """Headlines that tell which of them were looked at."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Headline]:
+        looked.clear()
+        for one in super().__iter__():
+            looked.append(one.id)
+            yield one
+
+
+def test_of_an_answer_no_more_is_looked_at_than_can_be_told() -> None:
+    many = [replace(RISE, headline=f"No {n}", id=str(n), url="") for n in range(10 * HEARD_MAX)]
+    answer = Answer(news=Counted(many))
+    news_said(answer, "NVDA", "finnhub", NOTHING)
+    assert looked == [str(n) for n in range(HEARD_MAX)]
 
 
 def test_what_is_older_than_a_full_memory_is_not_told_again() -> None:

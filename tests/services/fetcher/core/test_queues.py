@@ -92,15 +92,6 @@ def test_a_breaker_whose_time_is_over_holds_nobody_even_before_that_is_told() ->
     assert len(queues.lines["finnhub", "quote"]) == 3
 
 
-def test_a_source_whose_rest_is_over_may_be_asked_though_nobody_has_said_so() -> None:
-    gate = SourceGated("finnhub", "quote", "open", "why", START_US + SECOND)
-    state = folded(Collector(), *OPENING, gate)
-    queues = looked(state)
-    assert ("finnhub", "quote") not in queues.lines
-    queues.look(state, START_US + SECOND)
-    assert seen(queues) == seen(looked(state, START_US + SECOND))
-
-
 def test_time_that_goes_back_is_taken_as_it_is() -> None:
     state = folded(Collector(), *OPENING, FetchRequested("NVDA"))
     queues = looked(state, START_US + 3_600 * STEP_US)

@@ -49,6 +49,12 @@ def parsed(document: object, effect: Fetch | None = None, status: int = 200) -> 
     return read(finnhub, RawAnswer(status, JSON, body), effect or asked())
 
 
+def test_an_id_of_zero_is_none_since_several_articles_may_have_it() -> None:
+    answer = parsed([ARTICLE | {"id": 0}])
+    assert isinstance(answer, Answer)
+    assert [one.id for one in answer.news or ()] == [""]
+
+
 def test_a_headline_is_read_as_plain_text_with_its_publisher_and_the_providers_time() -> None:
     answer = parsed([ARTICLE])
     assert isinstance(answer, Answer)

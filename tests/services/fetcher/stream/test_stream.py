@@ -19,8 +19,9 @@ from market.messages.fetcher import (
 )
 from market.messages.stream import Refused, StreamClosed, StreamOpened, StreamRefused
 from services.fetcher.core.answers import Failure
-from services.fetcher.core.hearing import Trade
+from services.fetcher.core.hearing import Tick, Trade
 from services.fetcher.stream.desk import UNCHANGED_US
+from services.fetcher.stream.effects import Heard, Listen
 from tests.services.fetcher.kit import OPTIONS
 from tests.services.fetcher.stream.kit import SECOND, STREAMING, Stage, price_of, trade
 
@@ -135,6 +136,34 @@ def test_the_watchlist_changes_what_is_subscribed_and_not_the_connection() -> No
     assert len(stage.world.trades.attempts) == 1
 
 
+def test_a_trade_that_was_heard_before_its_ticker_was_removed_says_nothing() -> None:
+    stage = Stage()
+    stage.deck.tell("15:00:02", AddTicker("NVDA"))
+    stage.seconds("15:00:02", 2)
+    stage.world.trades.tell(trade("NVDA", "15:00:05", 1.001), trade("SPY", "15:00:05", 1.001))
+    stage.deck.tell("15:00:05", RemoveTicker("NVDA"))
+    heard = stage.deck.actor.do(
+        Listen(stage.deck.state.stream.attempt, ("SPY", "QQQ", "NVDA")), stage.world.ports
+    )
+    assert heard is not None
+    stage.deck.tell("15:00:06", heard)
+    assert [one.ticker for one in stage.streamed()] == ["SPY"]
+
+
+def test_a_clock_that_is_set_back_makes_no_price_wait_until_it_has_caught_up() -> None:
+    stage = Stage()
+    stage.deck.tell("15:30", _heard(stage, "15:00:30"))
+    actor, state = stage.deck.actor, stage.deck.state
+    said = actor.handle(state, _heard(stage, "15:01"), microseconds("15:01")).events
+    assert [one.price for one in said if isinstance(one, Quote)] == [price_of("SPY", "15:01")]
+
+
+def _heard(stage: Stage, at: str) -> Heard:
+    price = price_of("SPY", at)
+    tick = Tick("SPY", price, microseconds(at), price, price)
+    return Heard(stage.deck.state.stream.attempt, (tick,))
+
+
 def test_no_more_than_fifty_tickers_are_streamed_the_protected_first() -> None:
     names = tuple(f"Z{number:03d}" for number in range(60))
     stage = Stage(replace(STREAMING, watchlist=names))
@@ -246,6 +275,15 @@ def test_a_crash_loop_connects_ever_more_rarely() -> None:
         stage.restart(at_us)
         stage.play(at_us)
     assert len(stage.world.trades.attempts) <= 14
+
+
+def test_a_death_while_it_connects_leaves_no_call_under_way() -> None:
+    stage = Stage(at="14:29:58")
+    stage.deck.tick("14:30")
+    assert stage.deck.state.stream.flight is not None
+    stage.restart("14:30:01")
+    health = stage.deck.state.health_of("finnhub")
+    assert (health.under_way, health.tally.outcomes["lost"]) == ((), 1)
 
 
 @pytest.mark.parametrize(
