@@ -16,7 +16,7 @@ from market.messages.history import (
     Correction,
     Testimony,
 )
-from market.sessions import day_of
+from market.sessions import day_of, day_start_us
 from market.symbols import is_simulated
 from services.fetcher.core import gaps, listing, settling
 from services.fetcher.core.answers import Answer
@@ -126,9 +126,11 @@ def _actions(bars: Iterable[Bars]) -> Iterator[Action]:
 
 
 def _was_told(action: Action, known: tuple[Action, ...], before: Lane) -> bool:
-    """Those older than the known ones were told too, as far as the history went back."""
+    """Those older than the known ones were told with their bars, unless these were missing."""
     if len(known) == ACTIONS_KEPT and action.day < known[0].day:
-        return bool(before.tail) and action.day >= day_of(before.past.first_us)
+        past, start_us = before.past, day_start_us(action.day)
+        was_there = start_us not in past.missing and start_us not in past.absent
+        return bool(before.tail) and start_us >= past.first_us and was_there
     return any(_same(action, one) for one in known)
 
 

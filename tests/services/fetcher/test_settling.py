@@ -15,7 +15,7 @@ from market.messages.history import (
     DayUnsettled,
     Settling,
 )
-from market.sessions import day_start_us
+from market.sessions import day_of, day_start_us
 from services.fetcher.actor import build
 from services.fetcher.core.answers import Answer, Columns, Failure
 from services.fetcher.core.histories import ACTIONS_KEPT
@@ -216,16 +216,18 @@ def test_splits_and_dividends_are_told_once_each_and_again_if_they_change() -> N
     ]
 
 
-def test_an_answer_that_reaches_back_for_a_gap_tells_no_dividend_twice() -> None:
+def test_what_fills_an_old_gap_tells_its_own_dividend_and_no_other_twice() -> None:
     days = [day_start_us(day) for day in SESSIONS.date if day <= "2026-01-05"]
     paid = tuple(0.5 if number % 10 == 0 else 0.0 for number in range(len(days)))
-    lacking = [number for number in range(len(days)) if number != 100]
-    history = replace(flat(*days), dividends=paid).take(lacking)
+    history = replace(flat(*days), dividends=paid)
+    lacking = history.take([number for number in range(len(days)) if number != 20])
     deck = opened()
-    answer(deck, "15:00", history)
-    assert answer(deck, "15:05:20", history).latest_us < days[100]
-    (said,) = [event for event in deck.said if isinstance(event, CorporateActions)]
-    assert len(said.actions) == sum(map(bool, history.dividends)) > ACTIONS_KEPT
+    answer(deck, "15:00", lacking)
+    assert answer(deck, "15:05:20", lacking).latest_us < days[20]
+    assert answer(deck, "15:15:20", history).latest_us < days[20]
+    first, second = (event for event in deck.said if isinstance(event, CorporateActions))
+    assert len(first.actions) == sum(map(bool, lacking.dividends)) > ACTIONS_KEPT
+    assert second.actions == (Action(day_of(days[20]), "dividend", 0.5),)
 
 
 def test_a_dividend_that_is_told_otherwise_and_then_as_before_is_said_each_time() -> None:
