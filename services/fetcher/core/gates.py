@@ -37,7 +37,8 @@ def after_failure(
         case "unauthorized":
             return _moved(state, source, source.capabilities, "stopped", failure.message)
         case "rate_limited":
-            return list(_paused(state, source, failure, retry_at_us, now_us))
+            spent = _spent(source, call, failure)
+            return list(_paused(state, source, spent, failure, retry_at_us, now_us))
         case "forbidden" if call.ticker.isalnum() or call.capability == "trades":
             text = f"forbidden to this key: {failure.message}"
             return _moved(state, source, (call.capability,), "forbidden", text, retry_at_us)
@@ -133,11 +134,26 @@ def _failed(
     return _moved(state, source, together, "open", text, now_us + rest_us, times)
 
 
+def _spent(source: Declaration, call: SourceCalled, failure: Failure) -> tuple[Asked, ...]:
+    """What a 429 speaks of: all calls of the key.
+
+    That of a stream which tells no time to come back speaks of connections: another program holds
+    the key's only one, and takes nothing from the calls.
+    """
+    taken = call.capability == "trades" and failure.retry_after_seconds is None
+    return ("trades",) if taken else source.capabilities
+
+
 def _paused(
-    state: Collector, source: Declaration, failure: Failure, retry_at_us: int, now_us: int
+    state: Collector,
+    source: Declaration,
+    spent: tuple[Asked, ...],
+    failure: Failure,
+    retry_at_us: int,
+    now_us: int,
 ) -> Iterator[SourceGated]:
-    """No call of any kind until then; never sooner than a rest that was told before."""
-    for one in source.capabilities:
+    """No call of these kinds until then; never sooner than a rest that was told before."""
+    for one in spent:
         gate = state.gate_of(source.name, one)
         if gate.state == "stopped" or (gate.state == "forbidden" and gate.until_us >= retry_at_us):
             continue

@@ -56,9 +56,13 @@ def tell_answer(
 
 
 def tell_failure(draft: Draft, options: Options, call: SourceCalled, failure: Failure) -> None:
-    """Say that a call brought nothing, unless it was given up already."""
+    """Say that a call brought nothing, unless it was given up already.
+
+    What a source says of all calls holds however late it comes.
+    """
     lane = lane_of(draft.state, call)
-    if lane.flight and lane.flight.source == call.source:
+    waited_for = lane.flight is not None and lane.flight.source == call.source
+    if waited_for or failure.reason in ("rate_limited", "unauthorized"):
         _refuse(draft, options, call, failure)
 
 

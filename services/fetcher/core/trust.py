@@ -105,6 +105,8 @@ def answered(state: Collector, source: str, capability: str, at_us: int) -> Coll
 def refused(state: Collector, event: FetchRefused) -> Collector:
     """What a refusal says about the source; what follows from it is said by its breakers."""
     state = counted(state, event.source, event.reason)
+    if event.reason == "rate_limited" and event.capability == "trades":
+        return state  # of connections, or with a time that was told: no call's pause grows by it
     if event.reason == "rate_limited":
         health = state.health_of(event.source)
         return _with_health(state, event.source, replace(health, pauses=health.pauses + 1))

@@ -145,6 +145,14 @@ def test_no_window_is_ever_over_its_limit_and_no_pause_is_broken(
     assert densest(story.arrived, SECOND) <= FINNHUB.per_second
 
 
+def test_a_429_that_comes_after_its_call_was_given_up_is_a_pause_all_the_same() -> None:
+    story = Story()
+    story.take("tick", 15 * SECOND)
+    story.take("fail False rate_limited", SECOND)
+    gate = story.deck.state.gate_of("finnhub", "quote")
+    assert (gate.state, gate.retry_at_us) == ("paused", story.paused_until_us)
+
+
 def test_a_crash_loop_makes_no_more_calls_than_one_process_would() -> None:
     story = Story()
     for _ in range(110):

@@ -15,6 +15,7 @@ from market.messages.fetcher import (
     Quote,
     RemoveTicker,
     SourceCalled,
+    SourceGated,
     Stop,
 )
 from market.messages.stream import Refused, StreamClosed, StreamOpened, StreamRefused
@@ -308,6 +309,18 @@ def test_a_refused_handshake_moves_the_breaker_like_any_refused_call(
     assert (trades.state, failure.message in trades.reason) == (state, True)
     assert (trades.retry_at_us > 0) == (state != "stopped")
     assert answer.sources[0].streaming == ()
+
+
+@pytest.mark.parametrize(("told", "paused"), [(None, {"trades"}), (90.0, {"quote", "trades"})])
+def test_a_429_of_the_stream_pauses_calls_only_where_it_tells_for_how_long(
+    told: float | None, paused: set[str]
+) -> None:
+    stage = Stage(at="14:29:58")
+    stage.world.trades.down = Failure("rate_limited", "Too Many Requests", told)
+    stage.seconds("14:30", 1)
+    gates = [one for one in stage.deck.said if isinstance(one, SourceGated)]
+    assert {one.capability for one in gates if one.state == "paused"} == paused
+    assert stage.deck.state.health_of("finnhub").pauses == 0
 
 
 def test_a_pause_of_the_source_does_not_end_a_stream_that_stands() -> None:
