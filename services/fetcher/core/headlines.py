@@ -34,6 +34,9 @@ FUTURE = "from the future"
 _SILENT = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z!][^<>]*(>|\Z)", re.IGNORECASE)
 
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and a symbol by their category that show nothing: fillers of Hangul, empty Braille."""
+
 ADDRESS = re.compile(
     r"https?://(?P<host>[\w.-]+)(?::\d{1,5})?(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#.*)?",
     re.IGNORECASE,
@@ -111,8 +114,8 @@ def _plain(told: Told) -> Headline:
 
 
 def _visible(letter: str) -> str:
-    """Control characters part words; others of no shape (marks of direction, halves) go."""
+    """Controls and blanks part words; others of no shape (marks of direction, halves) go."""
     kind = unicodedata.category(letter)
-    if kind in ("Cc", "Zl", "Zp"):
+    if kind in ("Cc", "Zl", "Zp") or letter in _BLANKS:
         return " "
     return "" if kind.startswith("C") else letter

@@ -44,6 +44,12 @@ def test_a_text_becomes_one_plain_line(text: str, line: str) -> None:
     assert plain_text(text, 300 if len(text) != 40 else 20) == line
 
 
+@pytest.mark.parametrize("letter", "\u115f\u1160\u2800\u3164\uffa0")
+def test_letters_that_show_nothing_are_no_words(letter: str) -> None:
+    assert plain_text(f"{letter}{letter}", 80) == ""
+    assert plain_text(f"Shares{letter}rise", 80) == "Shares rise"
+
+
 @given(st.text(max_size=400))
 def test_a_plain_line_stays_within_its_bound_and_can_be_shown(text: str) -> None:
     line = plain_text(text, 50)
