@@ -12,12 +12,11 @@ from bus.keeping.archive import archives_of
 from bus.keeping.archives import Archives, Known, known_archives
 from bus.keeping.attaching import Attached, attach, detach
 from bus.keeping.cutting import Cut, cut, planned_cut
-from bus.keeping.forgetting import forget_lost
 from bus.keeping.replacing import finish_replacing
 from bus.keeping.standing import laggards
 from config.settings import Settings
 from market.instants import iso
-from services.gateway.keeping.shell import answer, bar, megabytes, near, services, stopped
+from services.gateway.keeping.shell import answer, bar, forget, megabytes, near, services, stopped
 from services.gateway.keeping.wanted import ArchiveWanted
 from services.gateway.verb import OK
 
@@ -47,7 +46,7 @@ def _archive(settings: Settings, wanted: ArchiveWanted, *, as_json: bool) -> Non
     with stopped(settings, "archive"):
         if plan := finish_replacing(tape):
             click.echo(f"finished what `{plan.by}` had begun: see {plan.folder}", err=True)
-        forget_lost(tape, settings.state_dir)
+        forget(settings)
         header = planned_cut(tape, wanted.before_us)
         if header is None:
             _nothing(wanted, known_archives(tape), as_json=as_json)

@@ -14,13 +14,12 @@ import msgspec
 
 from bus.actor import Refused
 from bus.codec import Append, AppendRefused, Codec
-from bus.keeping.forgetting import forget_lost
 from bus.tape import TapeWriter
 from config.settings import PROJECT_ROOT, Secret, Settings
 from market.messages import CONTRACT
 from market.messages.fetcher import WATCHLIST_MAX, WatchlistAdded, WatchlistRemoved
 from services.gateway.keeping.older import Refusal, read
-from services.gateway.keeping.shell import answer, stopped
+from services.gateway.keeping.shell import answer, forget, stopped
 from services.gateway.keeping.wanted import ImportWanted
 from services.gateway.verb import OK
 
@@ -44,7 +43,7 @@ def run(settings: Settings, wanted: ImportWanted, *, as_json: bool, keys: Path =
     """Take what can be taken and tell all of it; the deck must be stopped. Raises `Refused`."""
     older = read(Path(wanted.folder), extended=settings.fetcher.extended_symbols)
     with stopped(settings, "import"):
-        forget_lost(settings.tape_path, settings.state_dir)
+        forget(settings)
         with closing(TapeWriter(settings.tape_path)) as tape:
             already = tuple(one for one in older.tickers if one in _tracked(tape.heads))
             added, too_many = _added(tape, older.tickers)

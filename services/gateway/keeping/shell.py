@@ -13,6 +13,7 @@ import msgspec
 
 from bus.actor import Refused
 from bus.errors import AlreadyRunning
+from bus.keeping.forgetting import forget_lost
 from bus.keeping.watching import Progress
 from bus.locks import hold
 from config.settings import PROJECT_ROOT, Settings, SettingsError, prepare_home
@@ -34,6 +35,13 @@ def prepare(settings: Settings) -> None:
         prepare_home(settings)
     except SettingsError as error:
         raise Refused("bad_settings", str(error)) from error
+
+
+def forget(settings: Settings) -> None:
+    """Forget what states know of an end that the tape lost to the power, and say whose."""
+    for service in forget_lost(settings.tape_path, settings.state_dir):
+        text = f"{service} knew of an end that was lost with the power: it folds the tape again"
+        click.echo(text, err=True)
 
 
 @contextmanager

@@ -58,8 +58,8 @@ export function systemLight(state, now) {
   if (state.figures.degraded) {
     return {
       state: "partial",
-      word: "read only",
-      why: "The bus cannot append to the tape. Its log says why: ./tapedeck log bus",
+      word: "disk refuses",
+      why: "The disk refuses what the bus writes. ./tapedeck health says what and why.",
     };
   }
   return { state: "ready", word: "ready", why: "Every service answers." };

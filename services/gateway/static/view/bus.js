@@ -7,7 +7,7 @@ import { field, h, mark, onChange, put } from "./dom.js";
 
 const COMMANDS = ["./tapedeck health", "./tapedeck letters"];
 const LETTERS_OFFERED = 5;
-const STATES = { ready: "appending", bad: "read only", lost: "not reached", unknown: "asking…" };
+const STATES = { ready: "appending", bad: "disk refuses", lost: "not reached", unknown: "asking…" };
 const FIGURES = [
   ["commit-p50", "Commit p50", ({ commitP50 }) => milliseconds(commitP50)],
   ["commit-p99", "Commit p99", ({ commitP99 }) => milliseconds(commitP99)],

@@ -97,6 +97,9 @@ def test_after_a_loss_of_power_a_state_from_behind_the_end_is_forgotten_before_e
     result = type_("import", str(older))
 
     assert (result.exit_code, len(added(home)), state.exists()) == (0, 3, False)
+    assert result.stderr == (
+        "counter knew of an end that was lost with the power: it folds the tape again\n"
+    )
 
 
 def test_no_more_is_taken_than_a_collector_tracks(home: Path, older: Path, type_: Type) -> None:
