@@ -22,8 +22,20 @@ def health(answer: Answer) -> str:
     )
     why = (answer.get("error") or {}).get("message", "")
     head = "ready" if answer["ready"] else f"not ready: {why or ', '.join(answer['missing'])}"
-    parts = [head, *_bus(answer), *_data(answer), table_of(heads, rows), *_collected(answer)]
+    parts = [
+        head,
+        *_disk(answer),
+        *_bus(answer),
+        *_data(answer),
+        table_of(heads, rows),
+        *_collected(answer),
+    ]
     return "\n".join(parts)
+
+
+def _disk(answer: Answer) -> list[str]:
+    """What the disk refuses the tape; nothing while it takes."""
+    return pairs_of([("disk", refusal)]) if (refusal := answer.get("degraded")) else []
 
 
 def _bus(answer: Answer) -> list[str]:

@@ -187,6 +187,16 @@ def test_the_health_tells_of_the_bus_and_of_what_each_service_met_with() -> None
     )
 
 
+def test_the_health_tells_what_the_disk_refuses() -> None:
+    answer = {
+        "ready": True,
+        "missing": [],
+        "services": [],
+        "degraded": "the tape refused an append",
+    }
+    assert render_health.health(answer).startswith("ready\ndisk  the tape refused an append\n")
+
+
 def test_the_health_tells_of_old_data_and_of_the_sources_beside_who_is_ready() -> None:
     source = {
         "source": "yahoo",
