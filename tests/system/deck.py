@@ -216,8 +216,10 @@ def _stat(pid: int) -> list[str]:
 
 
 def _alive(pid: int) -> bool:
-    return bool(_stat(pid)) and _stat(pid)[0] != "Z"
+    fields = _stat(pid)
+    return bool(fields) and fields[0] != "Z"
 
 
 def _parent(pid: int) -> int:
-    return int(_stat(pid)[1]) if _stat(pid) else 0
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
