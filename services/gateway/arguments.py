@@ -43,6 +43,22 @@ class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments; the base of all others. Unknown names are refused."""
 
 
+class Dated:
+    """What arguments with an ``as_of`` have in common."""
+
+    __slots__ = ()
+    as_of: AsOf
+
+    def __post_init__(self) -> None:
+        """Refuse what is no instant before anybody is asked."""
+        _ = self.as_of_us
+
+    @property
+    def as_of_us(self) -> int | None:
+        """The instant in microseconds UTC; raises `Refused`."""
+        return instant_us(self.as_of) if self.as_of else None
+
+
 class OneTicker(Arguments, frozen=True):
     """One ticker."""
 
@@ -65,19 +81,10 @@ class OneOrAllTickers(Arguments, frozen=True):
         return series_key(self.ticker) if self.ticker else ""
 
 
-class TickerAsOf(OneTicker, frozen=True):
+class TickerAsOf(Dated, OneTicker, frozen=True):
     """One ticker, now or as of an instant."""
 
     as_of: AsOf = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no instant before anybody is asked."""
-        _ = self.as_of_us
-
-    @property
-    def as_of_us(self) -> int | None:
-        """The instant in microseconds UTC; raises `Refused`."""
-        return instant_us(self.as_of) if self.as_of else None
 
 
 class TickerTimeframe(TickerAsOf, frozen=True):
@@ -95,20 +102,11 @@ class BarsWanted(TickerTimeframe, frozen=True):
     ] = True
 
 
-class LastWanted(OneOrAllTickers, frozen=True):
+class LastWanted(Dated, OneOrAllTickers, frozen=True):
     """The last things of a kind, of one ticker or of all."""
 
     limit: Annotated[int, Meta(description="how many, the last ones", ge=1, le=500)] = 20
     as_of: AsOf = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no instant before anybody is asked."""
-        _ = self.as_of_us
-
-    @property
-    def as_of_us(self) -> int | None:
-        """The instant in microseconds UTC; raises `Refused`."""
-        return instant_us(self.as_of) if self.as_of else None
 
 
 class DecisionsWanted(LastWanted, frozen=True):
@@ -166,7 +164,7 @@ class OneJob(Arguments, frozen=True):
     ]
 
 
-class DecisionWanted(Arguments, frozen=True):
+class DecisionWanted(Dated, Arguments, frozen=True):
     """One decision."""
 
     decision: Annotated[
@@ -178,15 +176,6 @@ class DecisionWanted(Arguments, frozen=True):
         ),
     ]
     as_of: AsOf = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no instant before anybody is asked."""
-        _ = self.as_of_us
-
-    @property
-    def as_of_us(self) -> int | None:
-        """The instant in microseconds UTC; raises `Refused`."""
-        return instant_us(self.as_of) if self.as_of else None
 
     @property
     def seq(self) -> int:

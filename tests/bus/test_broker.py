@@ -296,22 +296,30 @@ def test_the_tape_rests_at_a_heartbeat_before_which_nobody_spoke(
     assert in_file == [[], [], [], [1, 2]]
 
 
-@pytest.mark.guarantee("disk-full")
-def test_a_tape_that_cannot_rest_is_told_with_each_heartbeat_until_it_can(
+@pytest.fixture
+def unrested(
     broker: Broker,
     hub: Script,
     rig: Rig,
     clock: FakeClock,
     full_disk: Callable[[int], None],
-) -> None:
+) -> Broker:
+    """A broker whose tape could not rest at the last heartbeat; the disk takes again since."""
     hub.say(b"1", hello("p"), turn(-1, 0))
     broker.step(0.0)
     full_disk(rig.path.stat().st_size)
     clock.advance(HEARTBEAT_SECONDS)
     broker.step(0.0)
     full_disk(-1)
+    return broker
+
+
+@pytest.mark.guarantee("disk-full")
+def test_a_tape_that_cannot_rest_is_told_with_each_heartbeat_until_it_can(
+    unrested: Broker, hub: Script, clock: FakeClock
+) -> None:
     clock.advance(HEARTBEAT_SECONDS)
-    broker.step(0.0)
+    unrested.step(0.0)
 
     told = [frame.degraded for frame in hub.to(b"*") if isinstance(frame, Heartbeat)]
     assert ["is whole and cannot be written back" in told[0], told[1]] == [True, ""]
@@ -319,21 +327,11 @@ def test_a_tape_that_cannot_rest_is_told_with_each_heartbeat_until_it_can(
 
 @pytest.mark.guarantee("disk-full")
 def test_a_tape_that_could_not_rest_is_tried_again_though_somebody_speaks_all_the_time(
-    broker: Broker,
-    hub: Script,
-    rig: Rig,
-    clock: FakeClock,
-    full_disk: Callable[[int], None],
+    unrested: Broker, hub: Script, rig: Rig, clock: FakeClock
 ) -> None:
-    hub.say(b"1", hello("p"), turn(-1, 0))
-    broker.step(0.0)
-    full_disk(rig.path.stat().st_size)
-    clock.advance(HEARTBEAT_SECONDS)
-    broker.step(0.0)
-    full_disk(-1)
     clock.advance(HEARTBEAT_SECONDS)
     hub.say(b"1", turn(0, 1))
-    broker.step(0.0)
+    unrested.step(0.0)
 
     told = [bool(frame.degraded) for frame in hub.to(b"*") if isinstance(frame, Heartbeat)]
     assert (told, seqs_in_file(rig.path)) == ([True, False], [1, 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bus.testing import microseconds
 from market.messages.news import Headline
@@ -16,7 +17,7 @@ MINUTE_US = 60_000_000
 
 
 def told(headline: str = "Shares rise", **other: object) -> Told:
-    return Told(**{"headline": headline, "published_us": NOW_US - MINUTE_US} | other)  # type: ignore[arg-type]
+    return replace(Told(headline=headline, published_us=NOW_US - MINUTE_US), **other)
 
 
 def judged(*rows: Told | None) -> Answer | Failure:
